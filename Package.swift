@@ -1,0 +1,120 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// `make setup` leaves here what it had to take from the pyarrow wheel; where the system has Arrow of
+// its own, the folder is absent and pkg-config answers.
+let deps = "\(Context.packageDirectory)/.deps"
+
+let package = Package(
+  name: "admix",
+  products: [
+    .executable(name: "admix", targets: ["admix"]),
+    // Arrow is heavy to load, so it lives in a library that is opened on first use.
+    .library(name: "AdmixArrow", type: .dynamic, targets: ["CArrowShim"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CLibYAML", path: "Sources/CLibYAML", pkgConfig: "yaml-0.1",
+      providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CArrowLibrary", path: "Sources/CArrowLibrary", pkgConfig: "admix-arrow"),
+    .target(name: "CArrow"),
+    .target(
+      name: "CArrowShim", dependencies: ["CArrowLibrary"],
+      // The header alone: as a dependency CArrow would come as a clang module, which C++ refuses here.
+      cxxSettings: [.headerSearchPath("../CArrow/include")],
+      linkerSettings: [
+        .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
+      ]),
+    .target(name: "CFetch", linkerSettings: [.linkedLibrary("dl")]),
+
+    .target(name: "AdmixModel", dependencies: ["CCrypto"]),
+    .target(name: "AdmixExpression", dependencies: ["AdmixModel"]),
+    .target(name: "AdmixSpec", dependencies: ["AdmixModel", "AdmixExpression", "CLibYAML"]),
+    .target(
+      name: "AdmixData",
+      dependencies: ["AdmixModel", "AdmixExpression", "CArrow", "CFetch"]),
+    .target(name: "AdmixStatistics", dependencies: ["AdmixModel", "AdmixData"]),
+    .target(
+      name: "AdmixStore",
+      dependencies: ["AdmixModel", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(
+      name: "AdmixEngine",
+      dependencies: ["AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore"]),
+    .target(
+      name: "AdmixGenerators",
+      dependencies: [
+        "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
+      ]),
+    .target(
+      name: "AdmixStages",
+      dependencies: [
+        "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
+        "AdmixGenerators", "AdmixEngine",
+      ]),
+    .target(name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine"]),
+    .executableTarget(
+      name: "admix",
+      dependencies: [
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixEngine", "AdmixStages",
+        "AdmixReport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(
+      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData"], path: "Tests/AdmixTestSupport"),
+    .testTarget(name: "AdmixModelTests", dependencies: ["AdmixModel", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixExpressionTests",
+      dependencies: ["AdmixModel", "AdmixExpression", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixSpecTests",
+      dependencies: ["AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixDataTests",
+      dependencies: ["AdmixModel", "AdmixExpression", "AdmixData", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixStatisticsTests",
+      dependencies: ["AdmixModel", "AdmixData", "AdmixStatistics", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixStoreTests", dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixEngineTests",
+      dependencies: [
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixEngine", "AdmixTestSupport",
+      ]),
+    .testTarget(
+      name: "AdmixGeneratorsTests",
+      dependencies: [
+        "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
+        "AdmixGenerators", "AdmixTestSupport",
+      ]),
+    .testTarget(
+      name: "AdmixStagesTests",
+      dependencies: [
+        "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
+        "AdmixGenerators", "AdmixStore", "AdmixEngine", "AdmixStages", "AdmixTestSupport",
+      ]),
+    .testTarget(
+      name: "AdmixReportTests",
+      dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine", "AdmixReport", "AdmixTestSupport"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["AdmixModel", "AdmixTestSupport", "admix"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)
+
+for target in package.targets where ![.system, .plugin].contains(target.type) {
+  target.swiftSettings = (target.swiftSettings ?? []) + [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}

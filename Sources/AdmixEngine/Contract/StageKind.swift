@@ -1,0 +1,249 @@
+package import AdmixData
+package import AdmixModel
+package import AdmixSpec
+
+/// A stage kind: what the language says about it, and how it is carried out.
+///
+/// Two halves. `drive` runs in the orchestrating process, decides what work there is and combines
+/// small results; it is quick and reads no rows. `perform` does the work: one task, on any worker,
+/// from nothing but the request, so that a task can be cached, repeated, and sent to another machine.
+package protocol StageKind: Sendable {
+  static var description: KindDescription { get }
+
+  /// Options already have their described types; problems that only this kind can see are reported.
+  init(_ options: OptionValues, report: inout Diagnostics)
+
+  /// Output names, the primary one first.
+  var outputs: [String] { get }
+
+  /// Files that are read from outside the store.
+  var sources: [SourceRequest] { get }
+
+  /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
+  ///
+  /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
+  func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema]
+
+  /// Carries the stage out: asks for tasks, combines their results.
+  func drive(_ stage: any StageContext) async throws -> StageOutputs
+
+  /// Carries one task out, synchronously, on one core.
+  func perform(_ task: any TaskContext) throws -> TaskOutputs
+}
+
+extension StageKind {
+  package var outputs: [String] { Self.description.outputs ?? [] }
+  package var sources: [SourceRequest] { [] }
+  package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
+    [:]
+  }
+  package func perform(_ task: any TaskContext) throws -> TaskOutputs {
+    throw TaskFailure(
+      .error("AX0901", "stage kind '\(Self.description.name)' has no step '\(task.request.step)'"))
+  }
+}
+
+/// Where rows come from outside: a path, a glob, a folder, or a URL with its digest.
+package struct SourceRequest: Hashable, Sendable {
+  /// As written in the spec, interpolated.
+  package var location: String
+  /// Required for a URL; checked for a file where given.
+  package var digest: Digest?
+  package var span: SourceSpan
+  /// File name endings that a folder is searched for, such as `csv`; empty takes all files.
+  package var endings: [String]
+
+  package init(location: String, digest: Digest?, span: SourceSpan, endings: [String] = []) {
+    self.location = location
+    self.digest = digest
+    self.span = span
+    self.endings = endings
+  }
+}
+
+/// A file that a source request came to, with the digest its bytes had when the run began.
+package struct SourceFile: Hashable, Sendable, Codable {
+  /// Where to read it now.
+  package var path: String
+  /// How people call it: as in the spec, relative where it was written so.
+  package var name: String
+  package var digest: Digest
+  package var bytes: Int
+
+  package init(path: String, name: String, digest: Digest, bytes: Int) {
+    self.path = path
+    self.name = name
+    self.digest = digest
+    self.bytes = bytes
+  }
+}
+
+/// A task to do: self-contained but for the bytes its digests name.
+package struct TaskRequest: Sendable {
+  /// Which of the kind's steps.
+  package var step: String
+  /// What the step is told beside its inputs. Stage options that matter to the step go in here; the
+  /// task's fingerprint sees only this, so a step is not redone for an option it does not read.
+  package var parameters: JSONValue
+  /// By name, in order.
+  package var inputs: [String: [Artifact]]
+  /// Source files the step reads, re-identified after it ends.
+  package var files: [SourceFile]
+  /// For the progress display: how many rows the task is expected to handle.
+  package var expectedRows: Int?
+
+  package init(
+    step: String, parameters: JSONValue = .null, inputs: [String: [Artifact]] = [:],
+    files: [SourceFile] = [], expectedRows: Int? = nil
+  ) {
+    self.step = step
+    self.parameters = parameters
+    self.inputs = inputs
+    self.files = files
+    self.expectedRows = expectedRows
+  }
+}
+
+/// What a task gave: artifacts by name, in order.
+package struct TaskOutputs: Hashable, Sendable, Codable {
+  package var artifacts: [String: [Artifact]]
+  /// A small result for `drive`, kept with the task; large ones belong in an artifact.
+  package var value: JSONValue
+  /// What people should know, though the task did not fail.
+  package var warnings: [Diagnostic]
+
+  package init(
+    _ artifacts: [String: [Artifact]] = [:], value: JSONValue = .null, warnings: [Diagnostic] = []
+  ) {
+    self.artifacts = artifacts
+    self.value = value
+    self.warnings = warnings
+  }
+}
+
+/// What a stage gave.
+package struct StageOutputs: Sendable, Codable {
+  /// By output name.
+  package var artifacts: [String: Artifact]
+  package var gates: [GateResult]
+  /// Files to be put beside the project; the engine does it, whole or not at all, and puts a missing
+  /// one back without running the stage again.
+  package var deliveries: [Delivery]
+  package var warnings: [Diagnostic]
+
+  package init(
+    _ artifacts: [String: Artifact] = [:], gates: [GateResult] = [], deliveries: [Delivery] = [],
+    warnings: [Diagnostic] = []
+  ) {
+    self.artifacts = artifacts
+    self.gates = gates
+    self.deliveries = deliveries
+    self.warnings = warnings
+  }
+}
+
+/// A file to be put at a path relative to the pipeline's folder.
+package struct Delivery: Hashable, Sendable, Codable {
+  package var artifact: Artifact
+  package var path: String
+  package var span: SourceSpan?
+
+  package init(artifact: Artifact, path: String, span: SourceSpan? = nil) {
+    self.artifact = artifact
+    self.path = path
+    self.span = span
+  }
+}
+
+/// Why a stage or a task could not be done.
+package struct TaskFailure: Error, Sendable {
+  package enum Reason: String, Sendable, Codable {
+    case failed
+    /// A source is missing, has another digest, or moved while it was read (exit code 7).
+    case input
+    case cancelled
+  }
+
+  package var reason: Reason
+  package var diagnostics: Diagnostics
+
+  package init(_ diagnostic: Diagnostic, reason: Reason = .failed) {
+    self.reason = reason
+    diagnostics = Diagnostics([diagnostic])
+  }
+
+  package init(_ diagnostics: Diagnostics, reason: Reason = .failed) {
+    self.reason = reason
+    self.diagnostics = diagnostics
+  }
+}
+
+/// What `drive` is given.
+package protocol StageContext: Sendable {
+  var stageName: String { get }
+  /// What came along each dataset or model edge, by role.
+  var inputs: [String: Artifact] { get }
+  /// The name of the stage and output behind each edge, by role, for people.
+  var inputNames: [String: String] { get }
+  /// What each of the kind's source requests came to, in order; sorted by name within one request.
+  var sources: [[SourceFile]] { get }
+  var seed: UInt64 { get }
+  var salt: String { get }
+  /// For small artifacts only.
+  var artifacts: any ArtifactAccess { get }
+  /// Facts about the whole pipeline that a card wants to tell; not for deciding anything.
+  var pipeline: PipelineFacts { get }
+
+  /// Does tasks, or takes what they gave before; results are in the order of the requests.
+  func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs]
+}
+
+/// What a task may know about the pipeline it is part of, for cards and reports.
+package struct PipelineFacts: Hashable, Sendable, Codable {
+  package var name: String
+  package var description: String?
+  package var seed: UInt64
+  /// What the stages before this one are: name, kind, the names of their inputs, gates and reports.
+  package var ancestry: [Ancestor]
+
+  package struct Ancestor: Hashable, Sendable, Codable {
+    package var stage: String
+    package var kind: String
+    package var inputs: [String]
+    package var rows: Int?
+    package var gates: [GateResult]
+    package var report: Artifact?
+    /// Names and digests of source files.
+    package var sources: [String: Digest]
+
+    package init(
+      stage: String, kind: String, inputs: [String], rows: Int?, gates: [GateResult],
+      report: Artifact?, sources: [String: Digest]
+    ) {
+      self.stage = stage
+      self.kind = kind
+      self.inputs = inputs
+      self.rows = rows
+      self.gates = gates
+      self.report = report
+      self.sources = sources
+    }
+  }
+
+  package init(name: String, description: String?, seed: UInt64, ancestry: [Ancestor]) {
+    self.name = name
+    self.description = description
+    self.seed = seed
+    self.ancestry = ancestry
+  }
+}
+
+/// What `perform` is given.
+package protocol TaskContext: Sendable {
+  var request: TaskRequest { get }
+  var artifacts: any ArtifactAccess { get }
+  /// Tells how many more rows are done; cheap enough to call per block of rows.
+  func progress(rows: Int)
+  /// Throws when the run is being interrupted; call it now and then.
+  func checkCancellation() throws
+}

@@ -1,0 +1,1 @@
+#include "admix_arrow.h"

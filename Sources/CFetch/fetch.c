@@ -1,0 +1,1 @@
+#include "admix_fetch.h"

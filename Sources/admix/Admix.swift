@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Admix: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "admix")
+}
