@@ -125,10 +125,10 @@ def copula(admix, data, repeat, scratch):
                 from sdv.single_table import GaussianCopulaSynthesizer
                 table = pandas.read_csv(sys.argv[1], header=None, names=sys.argv[2].split(","),
                     skipinitialspace=True, na_values="?")
-                metadata = Metadata.detect_from_dataframe(table)
+                metadata = Metadata.detect_from_dataframes({"adult": table})
                 begin = time.perf_counter()
                 model = GaussianCopulaSynthesizer(metadata)
-                model.fit(table)
+                model.fit({"adult": table})
                 sample = model.sample(1_000_000)
                 print(time.perf_counter() - begin)
                 """, path, ",".join(ADULT)) for _ in range(1))])
