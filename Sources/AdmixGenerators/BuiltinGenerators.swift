@@ -1,9 +1,9 @@
-package import AdmixModel
 package import AdmixSpec
 
 /// The one list of generators that come with admix.
 package enum BuiltinGenerators {
   package static let all: [any Generator.Type] = [
+    GaussianCopula.self
   ]
 
   /// What may stand in `with`.

@@ -18,16 +18,17 @@ package struct Condition: Hashable, Sendable, Codable {
     case isPresent
     /// One of these, as they were written: `Female`, `12`, `true`, `2024-05-01`.
     case oneOf([String])
-    /// Within bounds; a bound is nil where there is none. Dates and times as their stored numbers.
+    /// Within bounds; a bound is nil where there is none.
     case range(low: Bound?, high: Bound?)
   }
 
   package struct Bound: Hashable, Sendable, Codable {
-    package var value: Double
+    /// A number, date or time as it was written.
+    package var text: String
     package var isInclusive: Bool
 
-    package init(_ value: Double, isInclusive: Bool) {
-      self.value = value
+    package init(_ text: String, isInclusive: Bool) {
+      self.text = text
       self.isInclusive = isInclusive
     }
   }
