@@ -32,7 +32,7 @@ struct StageReader {
       noKind(member)
       return nil
     default:
-      report.append(
+      report.note(
         .error(
           "AX0207", at: member.value.span,
           "the stage '\(member.key)' is \(Words.shape(member.value)), but should be a map",
@@ -43,13 +43,13 @@ struct StageReader {
     let members = member.value.members
     let found = members.filter { names.contains($0.key) }
     let others = members.filter { $0.key != "matrix" && !names.contains($0.key) }
-    for other in others { unknown(other, in: member, kind: found.first?.key) }
+    for other in others where !report.isFull { unknown(other, in: member, kind: found.first?.key) }
     guard let first = found.first, let kind = kinds.first(where: { $0.name == first.key }) else {
       if others.isEmpty { noKind(member) }
       return nil
     }
     if found.count > 1 {
-      report.append(
+      report.note(
         .error(
           "AX0208", at: found[1].keySpan,
           "the stage '\(member.key)' has two kinds, '\(first.key)' and '\(found[1].key)'",
@@ -63,14 +63,14 @@ struct StageReader {
 
   private mutating func checkName(_ member: Node.Member) {
     guard !PipelineFields.isName(member.key) else { return }
-    report.append(
+    report.note(
       .error(
         "AX0206", at: member.keySpan, "'\(Words.short(member.key))' cannot name a stage",
         cause: "names are letters, digits, '_' and '-', at most 64, and do not begin with '-'"))
   }
 
   private mutating func noKind(_ member: Node.Member) {
-    report.append(
+    report.note(
       .error(
         "AX0207", at: member.keySpan, "the stage '\(member.key)' has no kind",
         cause: "a stage is one of \(Words.list(names))",
@@ -79,7 +79,7 @@ struct StageReader {
 
   private mutating func unknown(_ other: Node.Member, in stage: Node.Member, kind: String?) {
     let common = (KindDescription.commonFields + KindDescription.randomnessFields).map(\.name)
-    var hint = Spelling.closest(to: other.key, among: kind == nil ? names : ["matrix"])
+    var hint = Words.closest(to: other.key, among: kind == nil ? names : ["matrix"])
       .map { "did you mean '\($0)'?" }
     if let kind {
       let fields = kinds.first { $0.name == kind }?.allFields.map(\.name) ?? []
@@ -87,7 +87,7 @@ struct StageReader {
         hint = "options stand under the kind: indent '\(other.key)' below '\(kind):'"
       }
     }
-    report.append(
+    report.note(
       .error(
         "AX0209", at: other.keySpan,
         kind == nil
@@ -120,18 +120,18 @@ struct StageReader {
   mutating func checkDefaults(used: Set<String>, scope: Scope) {
     for entry in defaults {
       guard let kind = kinds.first(where: { $0.name == entry.key }) else {
-        report.append(
+        report.note(
           .error(
             "AX0220", at: entry.keySpan,
             "there are defaults for '\(Words.short(entry.key))', which is no stage kind",
             cause: "stage kinds are \(Words.list(names))",
-            hint: Spelling.closest(to: entry.key, among: names).map { "did you mean '\($0)'?" }))
+            hint: Words.closest(to: entry.key, among: names).map { "did you mean '\($0)'?" }))
         continue
       }
       switch entry.value.value {
       case .map, .null: break
       default:
-        report.append(
+        report.note(
           .error(
             "AX0212", at: entry.value.span,
             "'\(entry.key)' is \(Words.shape(entry.value))", cause: "it should be a map of options")
@@ -151,7 +151,7 @@ struct StageReader {
           value, optional, .init(path: "", name: entry.key), owner: entry.keySpan,
           type: .object(optional))
       }
-      report.append(contentsOf: checker.report)
+      report.note(contentsOf: checker.report)
     }
   }
 }

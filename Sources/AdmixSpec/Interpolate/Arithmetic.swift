@@ -19,7 +19,7 @@ enum Arithmetic {
         }
         isSecret = isSecret || node.isSecret
         guard let scalar = scalar(node) else {
-          scope.report.append(
+          scope.report.note(
             .error(
               "AX0244", at: place, "\(Words.shape(node)) cannot be part of an expression",
               cause: "'\(name)' is \(Words.shape(node))"))
@@ -40,9 +40,9 @@ enum Arithmetic {
   private static func report(
     _ problems: Diagnostics, _ text: String, at span: SourceSpan, to scope: Scope
   ) {
-    scope.report.append(contentsOf: problems)
+    scope.report.note(contentsOf: problems)
     if !problems.hasErrors {
-      scope.report.append(
+      scope.report.note(
         .error("AX0245", at: span, "'\(Words.short(text))' has no value"))
     }
   }
