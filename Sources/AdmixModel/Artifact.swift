@@ -43,9 +43,10 @@ package struct DatasetManifest: Hashable, Sendable, Codable {
   /// The first row number of each partition, and the total at the end.
   package var offsets: [Int] {
     var sum = 0
-    return [0] + partitions.map { partition in
-      sum += partition.rows ?? 0
-      return sum
-    }
+    return [0]
+      + partitions.map { partition in
+        sum += partition.rows ?? 0
+        return sum
+      }
   }
 }

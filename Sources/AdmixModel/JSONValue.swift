@@ -158,7 +158,11 @@ extension JSONValue: Codable {
     case .bool(let value): try container.encode(value)
     case .int(let value): try container.encode(value)
     case .double(let value):
-      if value.isFinite { try container.encode(value) } else { try container.encode(String(text.dropFirst().dropLast())) }
+      if value.isFinite {
+        try container.encode(value)
+      } else {
+        try container.encode(String(text.dropFirst().dropLast()))
+      }
     case .string(let value): try container.encode(value)
     case .array(let value): try container.encode(value)
     case .object(let value): try container.encode(value)

@@ -3,6 +3,7 @@ package enum Spelling {
   /// Gives nothing when no candidate is near enough to be worth suggesting.
   package static func closest(to word: String, among candidates: some Sequence<String>) -> String? {
     let target = Array(word.lowercased().unicodeScalars.prefix(64))
+    guard !target.isEmpty else { return nil }
     var best: (distance: Int, word: String)?
     for candidate in candidates.sorted() where candidate != word {
       let distance = distance(target, Array(candidate.lowercased().unicodeScalars.prefix(64)))

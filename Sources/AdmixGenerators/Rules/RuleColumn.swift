@@ -1,0 +1,48 @@
+import AdmixData
+import AdmixModel
+import AdmixSpec
+import Foundation
+
+/// A declared column: how its values come about, and what is done to them afterwards.
+struct RuleColumn: Sendable {
+  indirect enum Source: Sendable {
+    case distribution(Distribution, [Parameter])
+    /// Cumulative weights end at exactly 1.
+    case choice(values: [Scalar], cumulative: [Double])
+    case constant(Scalar)
+    case expression(ColumnExpression)
+    case sequence(start: Int64, step: Int64)
+    case uuid
+    case pattern(RulePattern, isUnique: Bool)
+    case dates(from: Int64, through: Int64)
+    case datetimes(from: Int64, through: Int64)
+    /// A column plus a positive gap: later by construction.
+    case after(column: String, microseconds: Double, gap: Source)
+    /// The first branch whose condition holds; the last has none.
+    case when([(condition: ColumnExpression?, source: Source)])
+  }
+
+  enum Scalar: Hashable, Sendable {
+    case null
+    case bool(Bool)
+    case int(Int64)
+    case double(Double)
+    case text(String)
+  }
+
+  /// A number, or an expression over the columns declared before.
+  enum Parameter: Sendable {
+    case number(Double)
+    case expression(ColumnExpression)
+  }
+
+  var schema: ColumnSchema
+  var source: Source
+  /// Values are rounded to multiples of it.
+  var rounding: Double?
+  /// Both ends included; a distribution is truncated to it by its inverse, other numbers are clipped.
+  var bounds: ClosedRange<Double>?
+  /// The share of rows without a value.
+  var missingShare: Double
+  var span: SourceSpan
+}

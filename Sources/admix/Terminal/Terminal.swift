@@ -1,0 +1,39 @@
+import Foundation
+
+/// The two streams: results on standard output, everything for people on standard error.
+enum Terminal {
+  static func out(_ text: String) { write(text, to: 1) }
+  static func error(_ text: String) { write(text, to: 2) }
+
+  static var errorIsTerminal: Bool { isatty(2) == 1 }
+  static var outIsTerminal: Bool { isatty(1) == 1 }
+
+  /// Colour only where it can be seen and nobody asked for none (no-color.org).
+  static var errorHasColour: Bool { errorIsTerminal && allowsColour }
+  private static var allowsColour: Bool {
+    let environment = ProcessInfo.processInfo.environment
+    return environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+  }
+
+  static var width: Int {
+    var size = winsize()
+    return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 80
+  }
+
+  /// Writes all of it; a reader that went away ends the program quietly.
+  private static func write(_ text: String, to descriptor: Int32) {
+    var text = text
+    text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+        if count < 0 {
+          if errno == EINTR { continue }
+          if errno == EPIPE { exit(141) }
+          return
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+}

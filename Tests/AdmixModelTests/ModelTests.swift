@@ -1,0 +1,119 @@
+import AdmixModel
+import AdmixTestSupport
+import Foundation
+import Testing
+
+struct ModelTests {
+  // RFC 6234 test vectors.
+  @Test(arguments: [
+    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+  ])
+  func digestsAreSHA256(text: String, hex: String) {
+    #expect(Digest(of: text).hex == hex)
+    #expect(Digest(hex: hex.uppercased()) == Digest(of: text))
+    #expect(Digest(hex: String(hex.dropLast())) == nil && Digest(hex: "zz" + hex.dropFirst(2)) == nil)
+  }
+
+  @Test func digestsDoNotDependOnThePieces() {
+    forEverySeed(50) { random in
+      let bytes = (0..<Int.random(in: 0...500, using: &random)).map { _ in
+        UInt8.random(in: 0...255, using: &random)
+      }
+      let cut = Int.random(in: 0...bytes.count, using: &random)
+      var hasher = DigestHasher()
+      hasher.update(bytes[..<cut])
+      hasher.update(bytes[cut...])
+      return hasher.finish() == Digest(of: bytes)
+    }
+  }
+
+  @Test func fingerprintsForgetOrderAndNothingElse() {
+    let a = Fingerprint.Component(.parameter, "a", "1")
+    let b = Fingerprint.Component(.parameter, "b", "2")
+    let base = Fingerprint([a, b])
+    #expect(base == Fingerprint([b, a]))
+    let others: [[Fingerprint.Component]] = [
+      [a], [a, b, b], [a, .init(.parameter, "b", "3")], [a, .init(.input, "b", "2")],
+      [.init(.parameter, "a1", ""), b], [.init(.parameter, "", "a1"), b],
+    ]
+    #expect(others.allSatisfy { Fingerprint($0).digest != base.digest })
+  }
+
+  @Test func changesNameTheComponentWithOldAndNew() {
+    let old = Fingerprint([.init(.parameter, "rows", "1"), .init(.input, "from", "aa")])
+    let new = Fingerprint([.init(.parameter, "rows", "2"), .init(.file, "0", "bb")])
+    #expect(
+      new.changes(since: old) == [
+        Change(.file, name: "0", new: "bb"), Change(.input, name: "from", old: "aa"),
+        Change(.parameter, name: "rows", old: "1", new: "2"),
+      ])
+  }
+
+  @Test(arguments: [
+    ("age", ["wage", "page", "sex"], "page"), ("gausian-copula", ["gaussian-copula", "rules"], "gaussian-copula"),
+    ("hte", ["the"], "the"), ("zebra", ["the"], nil), ("", ["a"], nil),
+  ])
+  func suggestsTheNearestWord(word: String, candidates: [String], expected: String?) {
+    #expect(Spelling.closest(to: word, among: candidates) == expected)
+  }
+
+  @Test(arguments: [
+    ("{\"b\":1,\"a\":[true,null,-1.5]}", "{\"a\":[true,null,-1.5],\"b\":1}"),
+    ("\"\\ud83d\\ude00\\u0041\\n\"", "\"😀A\\n\""), (" 12345678901234567890 ", "1.2345678901234567e+19"),
+    ("1e2", "100.0"), ("-0", "0"),
+  ])
+  func readsAndWritesJSON(text: String, canonical: String) throws {
+    #expect(try JSONValue(parsing: text).text == canonical)
+  }
+
+  @Test func refusesWhatIsNotJSON() {
+    let bad = [
+      "", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "1.", "nul", "\"\\ud800\"", "\"\u{1}\"", "1e999",
+      "[1] 2", String(repeating: "[", count: 100_000), "{a:1}", "'a'", "+1", ".5",
+    ]
+    #expect(bad.allSatisfy { (try? JSONValue(parsing: $0)) == nil })
+  }
+
+  @Test func agreesWithTheJSONTestSuite() throws {
+    guard let folder = sharedFolder("data/interop/json-test-suite") else { return }
+    let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+    var wrong: [String] = []
+    var seen = 0
+    while let file = files?.nextObject() as? URL {
+      let name = file.lastPathComponent
+      guard name.hasSuffix(".json"), name.hasPrefix("y_") || name.hasPrefix("n_") else { continue }
+      seen += 1
+      let accepted = (try? JSONValue(parsing: [UInt8](Data(contentsOf: file)))) != nil
+      // We refuse duplicate keys, which the grammar allows.
+      let expected = name.hasPrefix("y_") && !name.contains("duplicated_key")
+      if accepted != expected { wrong.append(name) }
+    }
+    #expect(wrong == [] && seen > 100)
+  }
+
+  @Test func rendersPlaceFactCauseAndHint() {
+    let renderer = DiagnosticRenderer { _, line in line == 31 ? "      with: gausian-copula" : nil }
+    let item = Diagnostic.error(
+      "AX0304", at: SourceSpan(file: "a.yaml", line: 31, column: 13, length: 14),
+      "unknown generator 'gausian-copula'", cause: "no built-in generator has this name",
+      hint: "did you mean 'gaussian-copula'?")
+    #expect(
+      renderer.render(item) == """
+        a.yaml:31:13: error: unknown generator 'gausian-copula' [AX0304]
+          31 |       with: gausian-copula
+             |             ^~~~~~~~~~~~~~
+          cause: no built-in generator has this name
+          hint: did you mean 'gaussian-copula'?
+
+        """)
+  }
+
+  @Test func excerptsOfVeryLongLinesStayShort() {
+    let line = String(repeating: "x", count: 1_000_000)
+    let renderer = DiagnosticRenderer { _, _ in line }
+    let text = renderer.render(
+      .error("AX0001", at: SourceSpan(file: "a", line: 1, column: 900_000, length: 50_000), "long"))
+    #expect(text.utf8.count < 500)
+  }
+}

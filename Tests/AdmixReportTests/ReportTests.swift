@@ -1,0 +1,48 @@
+import AdmixModel
+import AdmixReport
+import AdmixTestSupport
+import Testing
+
+struct ReportTests {
+  @Test func everyFormReadsAsRecorded() {
+    expectGolden(HTMLReport.render(ExampleRun.document), "reports/example.html")
+    expectGolden(CheckText.plain(ExampleRun.fairness), "reports/check.txt")
+    expectGolden(CheckText.markdown(ExampleRun.fairness), "reports/check.md")
+  }
+
+  @Test func isSelfContainedAndKeepsHostileTextInert() {
+    let page = HTMLReport.render(ExampleRun.document)
+    #expect(!page.contains("<script"))
+    #expect(!page.contains("http://") && !page.contains("https://") && !page.contains("src="))
+    #expect(page.contains("KL &lt;script&gt;") && page.contains("admissions &lt;b&gt;"))
+    #expect(!page.contains("NaN") && !page.contains("nan"))
+  }
+
+  @Test(arguments: [
+    (0.0, "0"), (1.0, "1"), (1835.0, "1,835"), (0.5, "0.5000"), (0.00001, "1.000e-05"),
+    (12345.678, "12345.7"),
+    (.infinity, "∞"), (-.infinity, "-∞"), (0.1234567, "0.1235"),
+  ])
+  func figuresReadWell(value: Double, text: String) {
+    #expect(Numbers.figure(value) == text)
+  }
+
+  @Test(arguments: [
+    (Change(.parameter, name: "rows", old: "1", new: "2"), "parameter 'rows': 1 → 2"),
+    (Change(.parameter, name: "seed", old: nil, new: "2"), "parameter 'seed': now 2"),
+    (Change(.file, name: "a.csv", old: "x", new: nil), "file 'a.csv': was x, now absent"),
+    (Change(.new, name: "s"), "never ran before"),
+  ])
+  func causesAreSentences(change: Change, text: String) {
+    #expect(change.sentence == text)
+  }
+
+  @Test func axesAreRoundAndHoldTheirValues() {
+    forEverySeed { random in
+      let values = (0..<5).map { _ in Double.random(in: -1e4...1e4, using: &random) }
+      let axis = Axis(values, fromZero: Bool.random(using: &random), isShare: false)
+      return values.allSatisfy { $0 >= axis.low - 1e-6 && $0 <= axis.high + 1e-6 }
+        && axis.ticks.count >= 2 && axis.ticks.count <= 12
+    }
+  }
+}
