@@ -53,7 +53,7 @@ struct CompilerTests {
         source: {rows: 7}
         join: {how: zip}
       stages:
-        a: {source: {}}
+        a: {source: , description: first, seed: "${params.rows}"}
         b: {source: {rows: 1}}
         c: {source: {rows: "${params.model.depth}", label: "${params.text} $${no} ${params.model.width}"}}
         all: {join: {from: [a, b, more, c.rows]}}

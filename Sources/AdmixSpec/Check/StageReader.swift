@@ -42,7 +42,8 @@ struct StageReader {
     }
     let members = member.value.members
     let found = members.filter { names.contains($0.key) }
-    let others = members.filter { $0.key != "matrix" && !names.contains($0.key) }
+    let beside = Self.besideKind(kinds.first { $0.name == found.first?.key })
+    let others = members.filter { !names.contains($0.key) && !beside.contains($0.key) }
     for other in others where !report.isFull { unknown(other, in: member, kind: found.first?.key) }
     guard let first = found.first, let kind = kinds.first(where: { $0.name == first.key }) else {
       if others.isEmpty { noKind(member) }
@@ -58,7 +59,43 @@ struct StageReader {
     }
     return RawStage(
       name: member.key, nameSpan: member.keySpan, kind: kind, kindSpan: first.keySpan,
-      options: withDefaults(first.value, kind), matrix: member.value["matrix"])
+      options: withDefaults(withCommon(first.value, kind, members), kind),
+      matrix: member.value["matrix"])
+  }
+
+  /// What may stand beside the kind of a stage as well as below it, and `matrix`.
+  private static func besideKind(_ kind: KindDescription?) -> [String] {
+    ["matrix"] + (kind?.shared ?? KindDescription.commonFields).map(\.name)
+  }
+
+  /// The options with what stands beside the kind.
+  private mutating func withCommon(
+    _ options: Node, _ kind: KindDescription, _ members: [Node.Member]
+  ) -> Node {
+    let names = kind.shared.map(\.name)
+    let common = members.filter { names.contains($0.key) }
+    if common.isEmpty { return options }
+    var merged = options
+    switch options.value {
+    case .map(var list):
+      for member in common {
+        guard let first = list.first(where: { $0.key == member.key }) else {
+          list.append(member)
+          continue
+        }
+        let (a, b) = (first.keySpan, member.keySpan)
+        let (earlier, later) = (a.line, a.column) < (b.line, b.column) ? (a, b) : (b, a)
+        report.note(
+          .error(
+            "AX0221", at: later, "'\(member.key)' stands both beside '\(kind.name)' and below it",
+            cause: "it stands already at line \(earlier.line), column \(earlier.column)",
+            hint: "remove one of the two"))
+      }
+      merged.value = .map(list)
+    case .null: merged.value = .map(common)
+    default: break
+    }
+    return merged
   }
 
   private mutating func checkName(_ member: Node.Member) {
@@ -78,12 +115,12 @@ struct StageReader {
   }
 
   private mutating func unknown(_ other: Node.Member, in stage: Node.Member, kind: String?) {
-    let common = (KindDescription.commonFields + KindDescription.randomnessFields).map(\.name)
-    var hint = Words.closest(to: other.key, among: kind == nil ? names : ["matrix"])
+    let description = kinds.first { $0.name == kind }
+    let beside = Self.besideKind(description)
+    var hint = Words.closest(to: other.key, among: kind == nil ? names : beside)
       .map { "did you mean '\($0)'?" }
     if let kind {
-      let fields = kinds.first { $0.name == kind }?.allFields.map(\.name) ?? []
-      if fields.contains(other.key) || common.contains(other.key) {
+      if description?.fields.contains(where: { $0.name == other.key }) == true {
         hint = "options stand under the kind: indent '\(other.key)' below '\(kind):'"
       }
     }
@@ -95,7 +132,7 @@ struct StageReader {
           : "unknown key '\(Words.short(other.key))' in the stage '\(stage.key)'",
         cause: kind == nil
           ? "a stage is one of \(Words.list(names))"
-          : "beside its kind, a stage has only 'matrix'",
+          : "beside its kind, a stage may have \(Words.list(beside))",
         hint: hint))
   }
 
