@@ -249,7 +249,9 @@ extension Association {
       switch column.values {
       case .category(let buffer, _):
         let values = buffer.unsafe
-        return (0..<values.count).map { column.isMissing($0) ? groups[0] : groups[Int(values[$0]) + 1] }
+        return (0..<values.count).map {
+          column.isMissing($0) ? groups[0] : groups[Int(values[$0]) + 1]
+        }
       case .bool(let bits):
         return (0..<bits.count).map {
           column.isMissing($0) ? groups[0] : groups[bits[$0] ? 2 : 1]

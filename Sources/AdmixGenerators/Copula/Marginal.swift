@@ -90,7 +90,7 @@ extension Marginal {
     var marginal = Marginal(column: ColumnPlan.output(entry), treatment: .numeric)
     marginal.missing = Int(counts.missing + counts.notFinite)
     marginal.decimals = entry.column.decimals ?? counts.decimals
-    marginal.step = Double(counts.step)
+    marginal.step = entry.column.type == .double ? 0 : Double(counts.step)
     let values = counts.counts.values
     let occurrences = counts.counts.counts.map { Int($0) }
     if values.count <= exactPieces, counts.counts.isExact {
