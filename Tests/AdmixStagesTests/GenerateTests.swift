@@ -146,6 +146,49 @@ import Testing
     #expect(report.items.allSatisfy { $0.span?.line == 3 })
   }
 
+  @Test func readsItsOptionsFromThePipelineFile() throws {
+    let source = KindDescription(
+      name: "source", revision: 1, summary: "Rows.", fields: [], outputs: ["data"], example: "")
+    let text = """
+      admix: 1
+      name: test
+      stages:
+        rows: {source: {}}
+        synthetic:
+          generate:
+            learn: rows
+            rows: 80
+            where: {city: Bern, age: {between: [30, 40]}, income: null, member: [1, true]}
+      """
+    let spec = try SpecCompiler(kinds: [source, Generate.description]).compile(text: text)
+    let stage = try #require(spec.stages.first { $0.name == "synthetic" })
+    var report = Diagnostics()
+    let generate = Generate(stage.options, report: &report)
+    #expect(report.isEmpty)
+    #expect(generate.outputs == ["data", "model"])
+    let conditions = Condition.all(in: stage.options["where"], report: &report)
+    #expect(
+      conditions.map(\.withoutSpan) == [
+        Condition(
+          column: "age",
+          requirement: .range(
+            low: .init("30", isInclusive: true), high: .init("40", isInclusive: true))),
+        Condition(column: "city", requirement: .oneOf(["Bern"])),
+        Condition(column: "income", requirement: .isMissing),
+        Condition(column: "member", requirement: .oneOf(["1", "true"])),
+      ])
+    #expect(conditions.map(\.span?.line) == [9, 9, 9, 9])
+    let wrong = #expect(throws: Diagnostics.self) {
+      _ = try SpecCompiler(kinds: [source, Generate.description]).compile(
+        text: text.replacingOccurrences(
+          of: "learn: rows", with: "learn: rows\n      with: gausian-copula"
+        )
+        .replacingOccurrences(of: "between", with: "betwen"))
+    }
+    #expect(wrong?.items.count == 2)
+    #expect(wrong?.items.contains { $0.hint == "did you mean 'gaussian-copula'?" } ?? false)
+  }
+
   @Test func failsWithThePlaceOfTheCondition() async throws {
     let artifacts = try FolderArtifacts()
     for (condition, code): (JSONValue, String) in [

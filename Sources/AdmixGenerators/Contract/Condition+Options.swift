@@ -21,7 +21,7 @@ extension Condition {
     "What every row must be, by column: a value, null, a list of values, or `{between: [30, 40]}`; met by construction where the generator can."
   )
 
-  /// Reads the option `where`, in the order of the file.
+  /// Reads the option `where`, in the order of the node's keys.
   package static func all(in node: Node?, report: inout Diagnostics) -> [Condition] {
     var conditions: [Condition] = []
     for member in node?.members ?? [] {

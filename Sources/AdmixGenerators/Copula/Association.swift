@@ -30,7 +30,7 @@ struct Association {
   /// Above this many levels, the rarest are counted together.
   static let levelLimit = 256
   /// At most this many cells in all contingency tables together.
-  static let cellLimit = 16_000_000
+  static let cellLimit = 4_000_000
 
   let variables: [Variable]
   var rows: Int64 = 0
