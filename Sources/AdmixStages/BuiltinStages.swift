@@ -4,4 +4,5 @@ package import AdmixEngine
 package let builtinStages = StageRegistry([
   Ingest.self,
   Generate.self,
+  Mix.self,
 ])

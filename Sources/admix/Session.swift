@@ -81,9 +81,9 @@ struct StoreArguments: ParsableArguments {
     keepsGoing: Bool = false
   ) throws -> Engine {
     let root = pipeline.root
-    let store = try Session.open {
-      try Store(root: store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix")
-    }
+    let folder =
+      store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
+    let store = try Session.open { try Store(root: folder) }
     var options = Engine.Options(
       distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing)
     if let jobs { options.jobs = jobs }

@@ -1,3 +1,4 @@
+import AdmixEngine
 import AdmixModel
 import AdmixSpec
 

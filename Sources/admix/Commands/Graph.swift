@@ -1,6 +1,7 @@
 import AdmixEngine
 import AdmixModel
 import AdmixReport
+import AdmixSpec
 import ArgumentParser
 
 struct GraphCommand: AsyncParsableCommand {

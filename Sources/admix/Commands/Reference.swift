@@ -1,3 +1,4 @@
+import AdmixEngine
 import AdmixSpec
 import AdmixStages
 import ArgumentParser

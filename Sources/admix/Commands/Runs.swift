@@ -1,6 +1,8 @@
 import AdmixEngine
 import AdmixModel
 import AdmixReport
+import AdmixSpec
+import AdmixStore
 import ArgumentParser
 import Foundation
 

@@ -1,3 +1,5 @@
+import AdmixEngine
+import AdmixModel
 import AdmixSpec
 import AdmixStages
 import ArgumentParser

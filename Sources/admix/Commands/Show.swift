@@ -2,6 +2,7 @@ import AdmixData
 import AdmixEngine
 import AdmixModel
 import AdmixReport
+import AdmixStore
 import ArgumentParser
 import Foundation
 

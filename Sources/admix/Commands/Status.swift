@@ -1,6 +1,7 @@
 import AdmixEngine
 import AdmixModel
 import AdmixReport
+import AdmixStore
 import ArgumentParser
 
 struct Status: AsyncParsableCommand {

@@ -37,7 +37,8 @@ final class ProgressDisplay: Sendable {
       case .tasksPlanned(let name, let tasks, let reused, let rows):
         state.running[name]?.tasks += tasks
         state.running[name]?.done += reused
-        if let rows { state.running[name]?.expected = (state.running[name]?.rows ?? 0) + rows }
+        let done = state.running[name]?.rows ?? 0
+        if let rows { state.running[name]?.expected = done + rows }
       case .taskFinished(let name): state.running[name]?.done += 1
       case .progress(let name, let rows): state.running[name]?.rows += rows
       case .waiting(let name, let run):
