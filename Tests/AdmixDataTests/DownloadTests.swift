@@ -7,7 +7,9 @@ import Testing
 @Suite(.serialized) struct DownloadTests {
   /// Python's server does not know ranges; this one does, can break off, and remembers requests.
   private static let script = """
-    import http.server, os, re, sys
+    import http.server, os, re, sys, threading
+    def leave_with_parent(): sys.stdin.read(); os._exit(0)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         def log_message(self, *args): pass
@@ -43,6 +45,7 @@ import Testing
     let folder: URL
     let port: Int
     private let process = Process()
+    private let lifeline = Pipe()
 
     init?() throws {
       folder = FileManager.default.temporaryDirectory
@@ -53,6 +56,9 @@ import Testing
       process.currentDirectoryURL = folder
       let output = Pipe()
       process.standardOutput = output
+      // The server must not hold the test runner's streams open, nor outlive it.
+      process.standardError = FileHandle.nullDevice
+      process.standardInput = lifeline
       try process.run()
       let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
       guard let port = Int(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {

@@ -315,3 +315,12 @@ struct DateFormat: Hashable, Sendable {
 package enum CSVFormats {
   package static func isDateFormat(_ text: String) -> Bool { DateFormat(text) != nil }
 }
+
+extension CSVFormats {
+  /// The moment of a text in a format; nil for any other text.
+  package static func microseconds(_ text: String, format: String) -> Int64? {
+    guard let format = DateFormat(format) else { return nil }
+    var text = text
+    return text.withUTF8 { format.microseconds($0) }
+  }
+}

@@ -192,7 +192,7 @@ struct Distribution: Sendable {
       guard low <= high, abs(low) < 0x1p53, abs(high) < 0x1p53 else { return nil }
       let count = high - low + 1
       return Shape(
-        quantile: { min(high, low + ($0 * count).rounded(.down)) },
+        quantile: { min(high, max(low, low + ($0 * count).rounded(.up) - 1)) },
         cdf: { min(1, max(0, ($0.rounded(.down) - low + 1) / count)) })
     },
     Distribution("bernoulli", [("p", "chance of 1, from 0 to 1", nil)], "1 with the given chance, otherwise 0.", isWhole: true) {
