@@ -146,7 +146,9 @@ package struct KindDescription: Sendable {
 
   /// What a stage that draws random numbers may have beside these.
   package static let randomnessFields: [Field] = [
-    .optional("seed", .int(0...Int64.max), "Replaces the pipeline's seed for this stage.", affectsOutput: false),
+    .optional(
+      "seed", .int(0...Int64.max), "Replaces the pipeline's seed for this stage.",
+      affectsOutput: false),
     .optional(
       "salt", .text,
       "Tells the random numbers of stages apart; the stage's name unless given. Set it to rename a stage without changing its bytes.",

@@ -28,11 +28,24 @@ package struct Node: Hashable, Sendable {
   package var span: SourceSpan
   /// The scalar as written, such as `0.10` or `Yes`, before it was given a type.
   package var source: String?
+  /// Made with the value of an environment variable: neither the value nor anything that shows it may
+  /// be stored, printed or put into a message.
+  package var isSecret = false
 
-  package init(_ value: Value, at span: SourceSpan, source: String? = nil) {
+  package init(_ value: Value, at span: SourceSpan, source: String? = nil, isSecret: Bool = false) {
     self.value = value
     self.span = span
     self.source = source
+    self.isSecret = isSecret
+  }
+
+  /// Whether this or anything in it is secret.
+  package var holdsSecret: Bool {
+    switch value {
+    case .list(let items): isSecret || items.contains { $0.holdsSecret }
+    case .map(let members): isSecret || members.contains { $0.value.holdsSecret }
+    default: isSecret
+    }
   }
 
   package subscript(key: String) -> Node? {

@@ -1,0 +1,146 @@
+package import AdmixModel
+package import AdmixSpec
+package import AdmixStore
+package import Foundation
+
+/// The front door: plans and runs pipelines against a store, and tells what was done.
+package struct Engine: Sendable {
+  package struct Options: Sendable {
+    package var jobs: Int
+    package var distdirs: [String]
+    package var allowsNetwork: Bool
+    /// Stages to run whatever is known; an empty name means all.
+    package var forced: Set<String>
+    package var keepsGoing: Bool
+
+    package init(
+      jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
+      allowsNetwork: Bool = true, forced: Set<String> = [], keepsGoing: Bool = false
+    ) {
+      self.jobs = jobs
+      self.distdirs = distdirs
+      self.allowsNetwork = allowsNetwork
+      self.forced = forced
+      self.keepsGoing = keepsGoing
+    }
+  }
+
+  package let store: Store
+  /// The folder of the pipeline file.
+  package let root: String
+  private let options: Options
+
+  package init(store: Store, root: String, options: Options = Options()) {
+    self.store = store
+    self.root = root
+    self.options = options
+  }
+
+  private var locator: SourceLocator {
+    SourceLocator(
+      root: root, distdirs: options.distdirs, store: store, allowsNetwork: options.allowsNetwork)
+  }
+
+  private func planner(_ graph: Graph) -> Planner {
+    Planner(
+      graph: graph, store: store, locator: locator,
+      deliveries: Deliveries(root: root, store: store), forced: options.forced)
+  }
+
+  package func plan(_ graph: Graph) throws -> Plan { try planner(graph).plan() }
+
+  /// Runs what the plan says; with nothing to do it writes nothing and the record has no run name.
+  package func run(
+    _ graph: Graph, control: RunControl = RunControl(), events: @escaping EventSink = { _ in }
+  ) async throws -> RunRecord {
+    let begin = ContinuousClock.now
+    let started = Date().timeIntervalSince1970
+    let planner = planner(graph)
+    let plan = try planner.plan()
+    var record = RunRecord(
+      run: "", pipeline: graph.spec.name, description: graph.spec.description,
+      seed: graph.spec.seed, started: started, seconds: 0, status: .succeeded, stages: [])
+    if plan.isClean {
+      record.stages = zip(graph.stages, plan.stages).map(Self.unchanged)
+      record.status = Self.status(record.stages, control)
+      record.seconds = (ContinuousClock.now - begin).seconds
+      for stage in record.stages {
+        for gate in stage.gates { events(.gate(stage: stage.name, gate)) }
+      }
+      events(.runFinished(record))
+      return record
+    }
+
+    let uuid = UUID().uuidString.lowercased()
+    let lock = try RunLock(store: store, uuid: uuid)
+    defer { withExtendedLifetime(lock) {} }
+    store.sweepWork()
+    record.run = uuid
+    try store.beginRun(
+      uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
+    let active = ActiveRun(
+      uuid: uuid, store: store, locator: locator, executor: LocalExecutor(jobs: options.jobs),
+      control: control, forced: options.forced, send: events)
+    defer { active.cleanUp() }
+    events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
+    let runner = Runner(
+      graph: graph, plan: plan, run: active, planner: planner, keepsGoing: options.keepsGoing)
+    let ended = await runner.stages()
+    record.stages = ended.map(\.record)
+    record.status = Self.status(record.stages, control)
+    record.seconds = (ContinuousClock.now - begin).seconds
+    try store.endRun(
+      uuid: uuid, status: record.status.rawValue,
+      stages: try ended.map { stage in
+        (
+          stage.record.name, stage.record.kind, stage.record.status.rawValue, stage.resultID,
+          try CanonicalJSON.encode(stage.record)
+        )
+      })
+    events(.runFinished(record))
+    return record
+  }
+
+  private static func unchanged(_ stage: Graph.Stage, _ planned: Plan.Stage) -> StageRecord {
+    let outputs = planned.outputs ?? StageOutputs()
+    return StageRecord(
+      name: stage.name, kind: stage.description.name,
+      status: planned.action == .gated ? .gated : .cached, why: [], seconds: 0,
+      inputs: stage.inputs, after: stage.after, artifacts: outputs.artifacts,
+      outputs: stage.kind.outputs, gates: outputs.gates, warnings: outputs.warnings,
+      sources: Array(planned.sources.joined()), files: outputs.deliveries.map(\.path), failure: [],
+      failureReason: nil)
+  }
+
+  private static func status(_ stages: [StageRecord], _ control: RunControl) -> RunRecord.Status {
+    if stages.contains(where: { $0.status == .failed }) { return .failed }
+    if control.wantsToStop, stages.contains(where: { $0.status == .skipped }) { return .interrupted }
+    if stages.contains(where: { $0.status == .gated || $0.gates.contains { $0.action == .fail && !$0.passed } }) {
+      return .gated
+    }
+    return .succeeded
+  }
+
+  /// The runs of a pipeline, newest first, with their stages.
+  package func history(_ pipeline: String, limit: Int = 100) throws -> [RunRecord] {
+    try store.runs(pipeline: pipeline, limit: limit).map { row in
+      var record = try CanonicalJSON.decode(RunRecord.self, from: row.body)
+      // A run that was killed never wrote its end.
+      record.status = RunRecord.Status(rawValue: row.status) ?? .interrupted
+      record.seconds = row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
+      record.stages = try store.stages(ofRun: row.uuid).map {
+        try CanonicalJSON.decode(StageRecord.self, from: $0.body)
+      }
+      return record
+    }
+  }
+
+  /// The state as the plan finds it, as the record of a run that did nothing.
+  package func present(_ graph: Graph) throws -> RunRecord {
+    let plan = try plan(graph)
+    return RunRecord(
+      run: "", pipeline: graph.spec.name, description: graph.spec.description,
+      seed: graph.spec.seed, started: Date().timeIntervalSince1970, seconds: 0, status: .succeeded,
+      stages: zip(graph.stages, plan.stages).map(Self.unchanged))
+  }
+}

@@ -1,0 +1,211 @@
+package import AdmixModel
+package import AdmixSpec
+package import AdmixStore
+import Foundation
+
+/// What a run would do, and why.
+package struct Plan: Sendable {
+  package enum Action: String, Sendable, Codable {
+    /// Known: nothing is run.
+    case hit
+    /// Known, and a file beside the project has to be put back.
+    case restore
+    case run
+    /// Runs only if an input that is remade really changes.
+    case depends
+    /// A gate it waits for has failed.
+    case gated
+  }
+
+  package struct Stage: Sendable {
+    package var name: String
+    package var kind: String
+    package var action: Action
+    /// Why it would run; for a hit, empty.
+    package var why: [Change]
+    package var fingerprint: Fingerprint?
+    package var result: StoredResult?
+    package var outputs: StageOutputs?
+    package var sources: [[SourceFile]]
+    /// The last success is not this result: "why" has to compare with another one from now on.
+    package var isNewlyCurrent: Bool
+  }
+
+  /// In the order of the graph.
+  package var stages: [Stage]
+
+  package subscript(name: String) -> Stage? { stages.first { $0.name == name } }
+
+  /// Whether a run would change nothing at all.
+  package var isClean: Bool {
+    stages.allSatisfy { ($0.action == .hit || $0.action == .gated) && !$0.isNewlyCurrent }
+  }
+
+  package var isStale: Bool { stages.contains { $0.action == .run || $0.action == .depends } }
+}
+
+/// Finds out what is known: fingerprints, results, and what differs from last time.
+package struct Planner: Sendable {
+  let graph: Graph
+  let store: Store
+  let locator: SourceLocator
+  let deliveries: Deliveries
+  /// Stages to run whatever is known; an empty name means all of them.
+  let forced: Set<String>
+
+  package func plan() throws -> Plan {
+    let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
+    var plan = Plan(stages: [])
+    for stage in graph.stages {
+      plan.stages.append(try planned(stage, plan, lastKeys[stage.name]))
+    }
+    return plan
+  }
+
+  /// The same for one stage during a run, when everything before it has ended.
+  func planned(_ stage: Graph.Stage, _ plan: Plan, store: Store) throws -> Plan.Stage {
+    try planned(stage, plan, store.lastKeys(pipeline: graph.spec.name)[stage.name])
+  }
+
+  private func planned(_ stage: Graph.Stage, _ plan: Plan, _ last: Digest?) throws -> Plan.Stage {
+    var entry = Plan.Stage(
+      name: stage.name, kind: stage.description.name, action: .run, why: [], fingerprint: nil,
+      result: nil, outputs: nil, sources: [], isNewlyCurrent: false)
+    let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { plan[$0] }
+    if parents.contains(where: { $0.action == .gated })
+      || stage.after.contains(where: { plan[$0].map(Self.hasFailedGate) == true })
+    {
+      entry.action = .gated
+      return entry
+    }
+    entry.sources = try stage.kind.sources.map(locator.locate)
+    let waiting = stage.inputs.filter { plan[$0.stage]?.outputs == nil }
+    guard waiting.isEmpty else {
+      // What the inputs will be is not known yet; what else differs is.
+      let why = waiting.map { Change(.input, name: $0.role, new: "\($0.stage).\($0.output)") }
+      entry.why = why
+      entry.action = last == nil ? .run : .depends
+      if last == nil { entry.why = [Change(.new, name: stage.name)] }
+      return entry
+    }
+    var inputs: [String: Artifact] = [:]
+    for input in stage.inputs {
+      inputs[input.role] = plan[input.stage]?.outputs?.artifacts[input.output]
+    }
+    let facts = stage.description.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
+    let fingerprint = try Self.fingerprint(
+      stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
+    entry.fingerprint = fingerprint
+    let isForced = forced.contains(stage.name) || forced.contains("")
+    if !isForced, let result = try store.result(for: fingerprint.digest) {
+      entry.result = result
+      entry.outputs = try CanonicalJSON.decode(StageOutputs.self, from: result.body)
+      entry.isNewlyCurrent = last != fingerprint.digest
+      let missing = try (entry.outputs?.deliveries ?? []).filter { try !deliveries.isCurrent($0) }
+      entry.action = missing.isEmpty ? .hit : .restore
+      entry.why = missing.map { Change(.missing, name: $0.path) }
+      return entry
+    }
+    if isForced {
+      entry.why = [Change(.forced, name: stage.name)]
+    } else if let before = try store.lastFingerprint(pipeline: graph.spec.name, stage: stage.name) {
+      entry.why = changes(fingerprint, since: before, stage, entry.sources)
+      if entry.why.isEmpty { entry.why = [Change(.missing, name: "artifact")] }
+    } else {
+      entry.why = [Change(.new, name: stage.name)]
+    }
+    return entry
+  }
+
+  package static func hasFailedGate(_ stage: Plan.Stage) -> Bool {
+    stage.outputs?.hasFailedGate == true
+  }
+
+  /// The differences in words people know: files by name, inputs by the stage behind them.
+  private func changes(
+    _ now: Fingerprint, since before: Fingerprint, _ stage: Graph.Stage, _ sources: [[SourceFile]]
+  ) -> [Change] {
+    let oldFiles = Set(before.components.filter { $0.kind == .file }.map(\.value))
+    let newFiles = Set(now.components.filter { $0.kind == .file }.map(\.value))
+    return now.changes(since: before).compactMap { change in
+      var change = change
+      if change.cause == .file {
+        // A file that only moved in the list has not changed.
+        let gone = change.old.flatMap { newFiles.contains($0) ? nil : $0 }
+        let come = change.new.flatMap { oldFiles.contains($0) ? nil : $0 }
+        if gone == nil, come == nil { return nil }
+        change.old = gone
+        change.new = come
+        change.name = Self.fileName(change.name, sources) ?? "a file that is gone"
+      }
+      if change.cause == .input, let input = stage.inputs.first(where: { $0.role == change.name }) {
+        change.name = "\(input.role) (\(input.stage).\(input.output))"
+      }
+      return change
+    }
+  }
+
+  private static func fileName(_ position: String, _ sources: [[SourceFile]]) -> String? {
+    let parts = position.split(separator: ".").compactMap { Int($0) }
+    guard parts.count == 2, sources.indices.contains(parts[0]),
+      sources[parts[0]].indices.contains(parts[1])
+    else { return nil }
+    return sources[parts[0]][parts[1]].name
+  }
+
+  /// Everything that can change what a stage gives.
+  package static func fingerprint(
+    _ stage: Graph.Stage, spec: PipelineSpec, inputs: [String: Artifact],
+    sources: [[SourceFile]], facts: PipelineFacts?
+  ) throws -> Fingerprint {
+    var parts: [Fingerprint.Component] = [
+      .init(.implementation, stage.description.name, "\(stage.description.revision)")
+    ]
+    parts += stage.spec.fingerprintParameters(kind: stage.description)
+    parts += inputs.map { .init(.input, $0.key, $0.value.digest.hex) }
+    for (request, files) in sources.enumerated() {
+      for (position, file) in files.enumerated() {
+        parts.append(.init(.file, "\(request).\(position)", file.digest.hex))
+      }
+    }
+    if stage.description.usesRandomness {
+      parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
+      parts.append(.init(.seed, "salt", salt(stage)))
+    }
+    if let facts {
+      parts.append(
+        .init(.input, "pipeline facts", Digest(of: try CanonicalJSON.encode(facts)).hex))
+    }
+    return Fingerprint(parts)
+  }
+
+  static func seed(_ stage: Graph.Stage, _ spec: PipelineSpec) -> UInt64 {
+    stage.spec.options["seed"]?.int.map { UInt64(bitPattern: Int64($0)) } ?? spec.seed
+  }
+
+  static func salt(_ stage: Graph.Stage) -> String {
+    stage.spec.options["salt"]?.text ?? stage.name
+  }
+
+  /// What a card may tell about the stages before this one.
+  static func facts(_ graph: Graph, _ stage: Graph.Stage, _ plan: Plan) -> PipelineFacts {
+    let names = graph.ancestors(of: stage.name)
+    return PipelineFacts(
+      name: graph.spec.name, description: graph.spec.description, seed: graph.spec.seed,
+      ancestry: graph.stages.filter { names.contains($0.name) }.map { ancestor in
+        let known = plan[ancestor.name]
+        return PipelineFacts.Ancestor(
+          stage: ancestor.name, kind: ancestor.description.name,
+          inputs: ancestor.inputs.map { "\($0.stage).\($0.output)" },
+          rows: ancestor.kind.outputs.first.flatMap { known?.outputs?.artifacts[$0]?.rows },
+          gates: known?.outputs?.gates ?? [], report: known?.outputs?.artifacts["report"],
+          sources: Dictionary(
+            (known?.sources ?? []).joined().map { ($0.name, $0.digest) },
+            uniquingKeysWith: { first, _ in first }))
+      })
+  }
+}
+
+extension StageOutputs {
+  package var hasFailedGate: Bool { gates.contains { $0.action == .fail && !$0.passed } }
+}

@@ -1,0 +1,71 @@
+package import AdmixModel
+
+/// What happens during a run: the one stream that progress, log and `--json` are made from.
+package enum Event: Sendable {
+  case runStarted(run: String, stages: [String])
+  /// The stage was found in the store.
+  case stageReused(stage: String)
+  case stageStarted(stage: String, kind: String, why: [Change])
+  /// A stage asked for tasks: how many, of which so many were done before.
+  case tasksPlanned(stage: String, tasks: Int, reused: Int, rows: Int?)
+  case taskFinished(stage: String)
+  case progress(stage: String, rows: Int)
+  /// Another run is at work on the same stage.
+  case waiting(stage: String, run: String)
+  case warning(stage: String, Diagnostic)
+  case gate(stage: String, GateResult)
+  case delivered(stage: String, path: String)
+  case stageFinished(StageRecord)
+  case runFinished(RunRecord)
+}
+
+/// Who listens to a run; called from any thread, in the order things happened within a stage.
+package typealias EventSink = @Sendable (Event) -> Void
+
+/// How a stage ended in a run.
+package struct StageRecord: Hashable, Sendable, Codable {
+  package enum Status: String, Sendable, Codable {
+    case executed, cached, failed, skipped, gated
+  }
+
+  package var name: String
+  package var kind: String
+  package var status: Status
+  package var why: [Change]
+  package var seconds: Double
+  package var inputs: [Graph.Input]
+  package var after: [String]
+  package var artifacts: [String: Artifact]
+  /// Output names, the primary one first.
+  package var outputs: [String]
+  package var gates: [GateResult]
+  package var warnings: [Diagnostic]
+  package var sources: [SourceFile]
+  /// Paths of the files put beside the project.
+  package var files: [String]
+  package var failure: [Diagnostic]
+  package var failureReason: TaskFailure.Reason?
+}
+
+/// How a run ended.
+package struct RunRecord: Hashable, Sendable, Codable {
+  package enum Status: String, Sendable, Codable {
+    case succeeded, failed, gated, interrupted
+  }
+
+  package var run: String
+  package var pipeline: String
+  package var description: String?
+  package var seed: UInt64
+  /// Seconds since 1970.
+  package var started: Double
+  package var seconds: Double
+  package var status: Status
+  /// In the order of the graph.
+  package var stages: [StageRecord]
+
+  /// Whether anything happened at all.
+  package var didNothing: Bool {
+    stages.allSatisfy { $0.status == .cached || $0.status == .gated } && run.isEmpty
+  }
+}

@@ -1,0 +1,113 @@
+package import AdmixData
+import AdmixModel
+import AdmixStore
+import Foundation
+
+/// One stage under way: finds tasks in the store, has the others done, and commits what they gave.
+struct StageDriver: StageContext {
+  let stageName: String
+  let inputs: [String: Artifact]
+  let inputNames: [String: String]
+  let sources: [[SourceFile]]
+  let seed: UInt64
+  let salt: String
+  let pipeline: PipelineFacts
+
+  let stage: Graph.Stage
+  let run: ActiveRun
+  let own: WorkerArtifacts
+
+  var artifacts: any ArtifactAccess { own }
+
+  func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
+    let keys = try requests.map(fingerprint)
+    var known = try keys.map { try found($0) }
+    let open = known.indices.filter { known[$0] == nil }
+    let rows = open.compactMap { requests[$0].expectedRows }
+    run.send(
+      .tasksPlanned(
+        stage: stageName, tasks: requests.count, reused: requests.count - open.count,
+        rows: rows.isEmpty ? nil : rows.reduce(0, +)))
+    // What the driver published belongs to the run now: tasks may be told of it.
+    run.keep(own.takeContents())
+    // Equal requests of one array are one task.
+    var first: [Digest: Int] = [:]
+    let distinct = open.filter { index in
+      if first[keys[index].digest] != nil { return false }
+      first[keys[index].digest] = index
+      return true
+    }
+    let tasks = distinct.map { index in
+      ExecutableTask(
+        kind: stage.kind, request: requests[index], artifacts: run.newArtifacts(),
+        progress: { run.send(.progress(stage: stageName, rows: $0)) }, control: run.control)
+    }
+    // In portions, so that a failure early in a thousand tasks does not wait for the rest.
+    let portion = 64
+    for start in stride(from: 0, to: tasks.count, by: portion) {
+      try run.control.check()
+      let range = start..<min(start + portion, tasks.count)
+      let results = await run.executor.run(Array(tasks[range]))
+      guard results.count == range.count else {
+        throw TaskFailure(.error("AX0909", "an executor lost tasks"))
+      }
+      var failure: TaskFailure?
+      for (index, result) in zip(distinct[range], results) {
+        switch result {
+        case .success(let delivery):
+          try commit(delivery, of: requests[index], keys[index])
+          known[index] = delivery.outputs
+          run.send(.taskFinished(stage: stageName))
+        case .failure(let one): failure = failure ?? one
+        }
+      }
+      if let failure { throw failure }
+    }
+    return try requests.indices.map { index in
+      guard let outputs = known[index] ?? first[keys[index].digest].flatMap({ known[$0] }) else {
+        throw TaskFailure(.error("AX0909", "a task gave nothing"))
+      }
+      return outputs
+    }
+  }
+
+  private func fingerprint(_ request: TaskRequest) -> Fingerprint {
+    var parts: [Fingerprint.Component] = [
+      .init(.implementation, stage.description.name, "\(stage.description.revision)"),
+      .init(.parameter, "step", request.step),
+      .init(.parameter, "parameters", request.parameters.text),
+    ]
+    for (name, artifacts) in request.inputs {
+      for (ordinal, artifact) in artifacts.enumerated() {
+        parts.append(.init(.input, "\(name).\(ordinal)", artifact.digest.hex))
+      }
+    }
+    for (ordinal, file) in request.files.enumerated() {
+      parts.append(.init(.file, "\(ordinal)", file.digest.hex))
+    }
+    return Fingerprint(parts)
+  }
+
+  private func found(_ key: Fingerprint) throws -> TaskOutputs? {
+    guard !run.isForced(stageName), let result = try run.store.result(for: key.digest) else {
+      return nil
+    }
+    return try CanonicalJSON.decode(TaskOutputs.self, from: result.body)
+  }
+
+  private func commit(_ delivery: TaskDelivery, of request: TaskRequest, _ key: Fingerprint) throws {
+    // Bytes that moved while they were read make a result that nobody can make again.
+    for file in request.files where !run.locator.isUnchanged(file) {
+      throw TaskFailure(
+        .error(
+          "AX0409", "'\(file.name)' changed while it was read",
+          hint: "run again when nobody is writing to it"), reason: .input)
+    }
+    run.keep(delivery.contents)
+    var outputs = delivery.outputs.artifacts
+    outputs["partitions"] = (outputs["partitions"] ?? []) + (try run.nested(delivery.outputs.artifacts.values.joined()))
+    try run.store.commit(
+      key, scope: .task, kind: stage.description.name, outputs: outputs.filter { !$0.value.isEmpty },
+      contents: delivery.contents, body: CanonicalJSON.encode(delivery.outputs), run: run.uuid)
+  }
+}

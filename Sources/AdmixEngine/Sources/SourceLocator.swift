@@ -1,0 +1,191 @@
+import AdmixData
+package import AdmixModel
+package import AdmixStore
+import Foundation
+
+/// Turns what a spec says about its sources into files with digests.
+package struct SourceLocator: Sendable {
+  /// The folder of the pipeline file: relative paths start here.
+  private let root: String
+  private let distdirs: [String]
+  private let store: Store
+  private let allowsNetwork: Bool
+
+  package init(root: String, distdirs: [String], store: Store, allowsNetwork: Bool) {
+    self.root = root
+    self.distdirs = distdirs
+    self.store = store
+    self.allowsNetwork = allowsNetwork
+  }
+
+  /// The files of a request, sorted by name, each with the digest its bytes have now.
+  package func locate(_ request: SourceRequest) throws -> [SourceFile] {
+    if request.location.contains("://") { return [try remote(request)] }
+    let names = try local(request)
+    let files = try names.map { name -> SourceFile in
+      try identify(name: name, path: absolute(name), at: request.span)
+    }
+    if let expected = request.digest {
+      guard files.count == 1 else {
+        throw TaskFailure(
+          .error(
+            "AX0403", at: request.span, "'sha256' names one file and \(files.count) were found"),
+          reason: .input)
+      }
+      try check(files[0].digest, expected, request)
+    }
+    return files
+  }
+
+  /// Whether a file still has the bytes it was identified by.
+  package func isUnchanged(_ file: SourceFile) -> Bool {
+    guard let now = try? identify(name: file.name, path: file.path, at: nil) else { return false }
+    return now.digest == file.digest
+  }
+
+  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(root)/\(path)" }
+
+  // MARK: On this machine
+
+  private func local(_ request: SourceRequest) throws -> [String] {
+    let location = request.location
+    if location.contains(where: { "*?[".contains($0) }),
+      !FileManager.default.fileExists(atPath: absolute(location))
+    {
+      let names = Glob.files(location, root: root)
+      guard !names.isEmpty else {
+        throw TaskFailure(
+          .error("AX0402", at: request.span, "no file fits '\(location)'"), reason: .input)
+      }
+      return names
+    }
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: absolute(location), isDirectory: &isFolder) else {
+      let folder = (absolute(location) as NSString).deletingLastPathComponent
+      let name = (location as NSString).lastPathComponent
+      let near = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      throw TaskFailure(
+        .error(
+          "AX0401", at: request.span, "there is no file '\(location)'",
+          hint: Spelling.closest(to: name, among: near).map { "did you mean '\($0)'?" }),
+        reason: .input)
+    }
+    guard isFolder.boolValue else { return [location] }
+    let prefix = location.hasSuffix("/") ? location : location + "/"
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location))) ?? [])
+      .filter { name in
+        !name.hasPrefix(".") && isFile(absolute(prefix + name))
+          && (request.endings.isEmpty || request.endings.contains { name.hasSuffix(".\($0)") })
+      }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard !names.isEmpty else {
+      throw TaskFailure(
+        .error(
+          "AX0402", at: request.span, "the folder '\(location)' holds no file to read",
+          cause: request.endings.isEmpty
+            ? nil : "files ending in " + request.endings.map { ".\($0)" }.joined(separator: ", ")
+              + " are looked for"), reason: .input)
+    }
+    return names.map { prefix + $0 }
+  }
+
+  private func isFile(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
+  }
+
+  private func identify(name: String, path: String, at span: SourceSpan?) throws -> SourceFile {
+    guard let identity = FileIdentity(path: path) else {
+      throw TaskFailure(
+        .error("AX0401", at: span, "there is no file '\(name)'"), reason: .input)
+    }
+    if let known = try store.digest(of: identity) {
+      return SourceFile(path: path, name: name, digest: known, bytes: Int(identity.size))
+    }
+    let moment = Self.now()
+    guard let digest = Self.digest(path) else {
+      throw TaskFailure(
+        .error(
+          "AX0404", at: span, "'\(name)' cannot be read", cause: String(cString: strerror(errno))),
+        reason: .input)
+    }
+    // Someone may have written while we read; then the identity is not that of these bytes.
+    if let after = FileIdentity(path: path), after == identity, identity.isSettled(at: moment) {
+      try store.remember(digest, of: identity)
+    }
+    return SourceFile(path: path, name: name, digest: digest, bytes: Int(identity.size))
+  }
+
+  private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1e9) }
+
+  /// Reads a file in blocks; nil when it cannot be read.
+  static func digest(_ path: String) -> Digest? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var hasher = DigestHasher()
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { block.deallocate() }
+    while true {
+      let count = read(descriptor, block.baseAddress, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return nil }
+      if count == 0 { return hasher.finish() }
+      hasher.update(UnsafeRawBufferPointer(rebasing: block[..<count]))
+    }
+  }
+
+  private func check(_ found: Digest, _ expected: Digest, _ request: SourceRequest) throws {
+    guard found != expected else { return }
+    throw TaskFailure(
+      .error(
+        "AX0405", at: request.span, "'\(request.location)' has another digest than 'sha256' says",
+        cause: "expected \(expected.short)…, found \(found.short)…",
+        hint: "if the new content is right, write sha256: \(found.hex)"), reason: .input)
+  }
+
+  // MARK: From elsewhere
+
+  private func remote(_ request: SourceRequest) throws -> SourceFile {
+    guard let expected = request.digest else {
+      throw TaskFailure(
+        .error(
+          "AX0406", at: request.span, "a URL needs 'sha256'",
+          cause: "what is behind an address can change; the digest says what is meant"),
+        reason: .input)
+    }
+    let base = (request.location as NSString).lastPathComponent
+    for folder in distdirs {
+      // The file of that name first; failing that, any file with the digest.
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      for name in names.sorted(by: { ($0 == base ? 0 : 1, $0) < ($1 == base ? 0 : 1, $1) })
+      where isFile("\(folder)/\(name)") {
+        if let file = try? identify(name: request.location, path: "\(folder)/\(name)", at: request.span),
+          file.digest == expected
+        {
+          return file
+        }
+      }
+    }
+    let path = "\(store.root)/downloads/\(expected.hex)"
+    if isFile(path) {
+      let file = try identify(name: request.location, path: path, at: request.span)
+      if file.digest == expected { return file }
+    }
+    guard allowsNetwork else {
+      throw TaskFailure(
+        .error(
+          "AX0407", at: request.span, "'\(request.location)' is not at hand and the network is off",
+          hint: "name a folder that holds the file with --distdir"), reason: .input)
+    }
+    do {
+      try Download.fetch(request.location, to: path, expecting: expected, progress: { _, _ in })
+    } catch {
+      throw TaskFailure(
+        .error(
+          "AX0408", at: request.span, "'\(request.location)' cannot be fetched",
+          cause: (error as? Diagnostic)?.fact ?? "\(error)",
+          hint: "name a folder that holds the file with --distdir"), reason: .input)
+    }
+    return try identify(name: request.location, path: path, at: request.span)
+  }
+}

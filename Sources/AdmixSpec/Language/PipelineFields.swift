@@ -1,0 +1,52 @@
+internal import AdmixModel
+
+/// What a pipeline file may have at its top, for the reader, the JSON Schema and the reference page.
+package enum PipelineFields {
+  /// The version of the language that this admix reads.
+  package static let version: Int64 = 1
+
+  package static let all: [Field] = [
+    .required("admix", .int(version...version), "The version of the language: \(version)."),
+    .required("name", .text, "What the pipeline is called, in reports and on cards."),
+    .optional("description", .text, "What the dataset is for.", affectsOutput: false),
+    .optional(
+      "seed", .int(0...Int64.max), default: 0,
+      "Where all random numbers come from; the same seed gives the same bytes."),
+    .optional("include", .listOrOne(.path), include),
+    .optional("params", .map(.any), "Named values for '${params.NAME}'; '--set' replaces them."),
+    .optional(
+      "defaults", .map(.any),
+      "Options by stage kind that its stages have unless they say otherwise."),
+    .optional("stages", .map(.any), "The stages by name; their order means nothing."),
+  ]
+
+  private static let include =
+    "Files whose params, defaults and stages are part of this one, relative to it and inside its folder."
+
+  /// What an included file may not say, as it is said once for the whole pipeline.
+  package static let mainOnly = ["name", "description", "seed"]
+
+  /// The axes of a stage that is run once for each combination.
+  package static let matrix = Field.optional(
+    "matrix", .map(.list(.scalar)),
+    "Axes by name, each with its values: the stage is run for each combination, as are the stages that read from it."
+  )
+
+  /// Letters, digits, `_` and `-`, at most 64, not beginning with `-`.
+  package static func isName(_ text: String) -> Bool {
+    guard !text.isEmpty, text.utf8.count <= 64, !text.hasPrefix("-") else { return false }
+    return text.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x2D: true
+      default: false
+      }
+    }
+  }
+}
+
+extension KindDescription {
+  /// Everything that may stand under the kind's name in a stage.
+  package var allFields: [Field] {
+    fields + Self.commonFields + (usesRandomness ? Self.randomnessFields : [])
+  }
+}

@@ -1,0 +1,84 @@
+package import AdmixModel
+import Foundation
+
+/// Files by digest: what workers read and publish. Knows nothing of the database.
+package struct ObjectFolder: Sendable {
+  package let root: String
+
+  package init(root: String) { self.root = root }
+
+  package func path(of digest: Digest) -> String {
+    let hex = digest.hex
+    return "\(root)/objects/\(hex.prefix(2))/\(hex.dropFirst(2))"
+  }
+
+  /// Whether the bytes are there in full length; `verify` is what rehashes them.
+  package func holds(_ artifact: Artifact) -> Bool {
+    var status = stat()
+    return stat(path(of: artifact.digest), &status) == 0 && Int(status.st_size) == artifact.bytes
+  }
+
+  /// Takes a finished file: digested, made durable, read-only, under its digest.
+  ///
+  /// A crash at any point leaves either a file in the attempt's folder, which is swept, or the whole
+  /// object. The file is gone from its place afterwards.
+  package func publish(file: String) throws -> (digest: Digest, bytes: Int) {
+    let descriptor = open(file, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Self.failure("read", file) }
+    defer { close(descriptor) }
+    var hasher = DigestHasher()
+    var bytes = 0
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { block.deallocate() }
+    while true {
+      let count = read(descriptor, block.baseAddress, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw Self.failure("read", file) }
+      if count == 0 { break }
+      hasher.update(UnsafeRawBufferPointer(rebasing: block[..<count]))
+      bytes += count
+    }
+    let digest = hasher.finish()
+    let target = path(of: digest)
+    var status = stat()
+    if stat(target, &status) == 0, Int(status.st_size) == bytes {
+      unlink(file)
+      return (digest, bytes)
+    }
+    guard fchmod(descriptor, 0o444) == 0, fsync(descriptor) == 0 else {
+      throw Self.failure("write", file)
+    }
+    let folder = (target as NSString).deletingLastPathComponent
+    try Self.makeFolder(folder)
+    guard rename(file, target) == 0 else { throw Self.failure("write", target) }
+    try Self.sync(folder: folder)
+    return (digest, bytes)
+  }
+
+  static func makeFolder(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw failure("make", path, number: errno)
+    }
+  }
+
+  static func sync(folder: String) throws {
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("open", folder) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure("write", folder) }
+  }
+
+  /// A system error in words; a full disk has a code of its own.
+  package static func failure(_ verb: String, _ path: String, number: Int32 = errno) -> any Error {
+    let reason = String(cString: strerror(number))
+    if number == ENOSPC || number == EDQUOT {
+      return StoreError(
+        "AX0904", "the disk is full", cause: "cannot \(verb) '\(path)': \(reason)",
+        hint: "make room and run again: nothing that was finished is lost")
+    }
+    return StoreError("AX0905", "cannot \(verb) '\(path)'", cause: reason)
+  }
+}

@@ -1,0 +1,168 @@
+package import AdmixModel
+package import Foundation
+import GRDB
+
+/// What was done and what came out: one SQLite file beside a folder of objects.
+///
+/// Only the orchestrating process uses it. Facts are committed with `synchronous=FULL` after the bytes
+/// they speak of are durable; a crash before the commit leaves garbage, after it a hit.
+package final class Store: Sendable {
+  /// Contents up to this many bytes live in the database: a file costs a rename and two syncs, a row
+  /// in a transaction that happens anyway next to nothing.
+  package static let inlineLimit = 16 << 10
+
+  package let root: String
+  package let objects: ObjectFolder
+  let database: DatabaseQueue
+
+  /// Opens the store in `root`, making it where there is none.
+  ///
+  /// - Throws: `StoreError` where it is not ours, newer, damaged, or cannot be written.
+  package init(root: String) throws {
+    self.root = root
+    objects = ObjectFolder(root: root)
+    let file = root + "/store.db"
+    let isNew = !FileManager.default.fileExists(atPath: file)
+    do {
+      for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
+        try ObjectFolder.makeFolder("\(root)/\(folder)")
+      }
+      if !isNew { try Self.inspect(file) }
+      var configuration = Configuration()
+      configuration.foreignKeysEnabled = false
+      configuration.busyMode = .timeout(10)
+      configuration.prepareDatabase { db in
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+        try db.execute(sql: "PRAGMA temp_store = MEMORY")
+      }
+      database = try DatabaseQueue(path: file, configuration: configuration)
+      let isNetwork = Self.isNetworkFolder(root)
+      try database.writeWithoutTransaction { db in
+        // WAL needs shared memory, which network file systems do not give.
+        let wanted = isNetwork ? "truncate" : "wal"
+        if try String.fetchOne(db, sql: "PRAGMA journal_mode")?.lowercased() != wanted {
+          _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(wanted)")
+        }
+        try Self.migrate(db)
+      }
+    } catch let error as DatabaseError {
+      throw Self.words(error, file)
+    }
+  }
+
+  /// Closing here rather than at exit leaves no journal files behind.
+  package func close() { try? database.close() }
+
+  /// Looks at a file without changing a byte of it.
+  private static func inspect(_ file: String) throws {
+    guard let handle = FileHandle(forReadingAtPath: file) else {
+      throw ObjectFolder.failure("open", file)
+    }
+    let header = [UInt8]((try? handle.read(upToCount: 100)) ?? Data())
+    try? handle.close()
+    if header.isEmpty { return }  // made, and died before its first page
+    guard header.count == 100, header.starts(with: Array("SQLite format 3\u{0}".utf8)) else {
+      throw StoreError(
+        "AX0901", "'\(file)' is not a store of admix", cause: "it is not an SQLite file",
+        hint: "move it away, or name another folder with --store")
+    }
+    func word(_ at: Int) -> UInt32 {
+      header[at..<(at + 4)].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+    // The header may be older than a journal beside it; what the journal says is checked again.
+    try check(applicationID: Int32(bitPattern: word(68)), version: Int(word(60)), file: file)
+  }
+
+  private static func check(applicationID: Int32, version: Int, file: String) throws {
+    if applicationID != StoreSchema.applicationID, !(applicationID == 0 && version == 0) {
+      throw StoreError(
+        "AX0901", "'\(file)' is not a store of admix",
+        cause: "the SQLite file belongs to another program",
+        hint: "move it away, or name another folder with --store")
+    }
+    if version > StoreSchema.migrations.count {
+      throw StoreError(
+        "AX0902", "'\(file)' was written by a newer admix",
+        cause: "it has version \(version), this program knows up to \(StoreSchema.migrations.count)",
+        hint: "use the newer program, or name another folder with --store")
+    }
+  }
+
+  private static func migrate(_ db: Database) throws {
+    let id = Int32(truncatingIfNeeded: try Int64.fetchOne(db, sql: "PRAGMA application_id") ?? 0)
+    let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+    try check(applicationID: id, version: version, file: db.description)
+    guard version < StoreSchema.migrations.count else { return }
+    try db.inTransaction(.immediate) {
+      // Another process may have been quicker.
+      let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+      if version == 0 {
+        let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+        guard tables == 0 else {
+          throw StoreError(
+            "AX0901", "the database is not a store of admix",
+            cause: "the SQLite file belongs to another program")
+        }
+      }
+      for step in StoreSchema.migrations[version...] { try db.execute(sql: step) }
+      try db.execute(sql: "PRAGMA application_id = \(StoreSchema.applicationID)")
+      try db.execute(sql: "PRAGMA user_version = \(StoreSchema.migrations.count)")
+      return .commit
+    }
+  }
+
+  static func words(_ error: DatabaseError, _ file: String) -> any Error {
+    switch error.resultCode {
+    case .SQLITE_FULL: return ObjectFolder.failure("write", file, number: ENOSPC)
+    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+      return StoreError(
+        "AX0905", "cannot write '\(file)'", cause: error.message,
+        hint: "name a folder you may write with --store")
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+      return StoreError(
+        "AX0903", "the store '\(file)' is damaged", cause: error.message,
+        hint: "move the folder away: everything in it can be made again")
+    case .SQLITE_BUSY:
+      return StoreError("AX0906", "the store '\(file)' is busy", cause: error.message)
+    default: return StoreError("AX0907", "the store '\(file)' failed", cause: error.message)
+    }
+  }
+
+  /// Whether the folder lies on another machine, by the mount it is in (proc(5), mountinfo).
+  private static func isNetworkFolder(_ path: String) -> Bool {
+    let full = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let table = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+    var best = (length: -1, type: "")
+    for line in table.split(separator: "\n") {
+      let halves = line.components(separatedBy: " - ")
+      let fields = halves[0].split(separator: " ")
+      guard halves.count == 2, fields.count > 4, let type = halves[1].split(separator: " ").first
+      else { continue }
+      let point = String(fields[4])
+      let holds = point == "/" || full == point || full.hasPrefix(point + "/")
+      if holds, point.count > best.length { best = (point.count, String(type)) }
+    }
+    return ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph"].contains(best.type)
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    do { return try database.read(body) } catch let error as DatabaseError {
+      throw Self.words(error, root + "/store.db")
+    }
+  }
+
+  func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    do {
+      return try database.writeWithoutTransaction { db in
+        var value: Value?
+        // One that may write begins so: a reader that turns writer can be refused at once.
+        try db.inTransaction(.immediate) {
+          value = try body(db)
+          return .commit
+        }
+        guard let value else { throw StoreError("AX0907", "a transaction gave nothing") }
+        return value
+      }
+    } catch let error as DatabaseError { throw Self.words(error, root + "/store.db") }
+  }
+}
