@@ -48,10 +48,10 @@ extension Column {
 
   /// The same values with codes into other categories.
   package func recoded(to categories: [String]) throws(UnknownCategory) -> Column {
-    guard case .category(let codes, let own) = values, own != categories else { return self }
-    var places: [String: Int32] = [:]
-    for (code, category) in categories.enumerated() { places[category] = Int32(code) }
-    let map = own.map { places[$0] ?? -1 }
+    guard case .category(let codes, let own) = values else { return self }
+    let index = CategoryIndex(categories)
+    let map = own.map { index.code(of: $0) ?? -1 }
+    if map.count == categories.count, map.elementsEqual(0..<Int32(map.count)) { return self }
     if map.contains(-1) {
       for (row, code) in codes.unsafe.enumerated() where !isMissing(row) && map[Int(code)] < 0 {
         throw UnknownCategory(row: row)

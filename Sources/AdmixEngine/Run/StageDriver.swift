@@ -1,5 +1,6 @@
 package import AdmixData
 import AdmixModel
+import AdmixSpec
 import AdmixStore
 import Foundation
 

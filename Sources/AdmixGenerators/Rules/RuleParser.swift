@@ -279,7 +279,7 @@ struct RuleParser {
   )? {
     let ends = (node["between"] ?? node).items
     let values = ends.compactMap { $0.source ?? $0.text }.compactMap {
-      kind == "date" ? CivilTime.days($0).map(Int64.init) : CivilTime.microseconds($0)
+      kind == "date" ? CivilDate.days($0).map(Int64.init) : CivilDate.microseconds($0)
     }
     guard ends.count == 2, values.count == 2, values[0] <= values[1] else {
       report.append(
