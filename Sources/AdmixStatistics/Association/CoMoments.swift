@@ -75,7 +75,7 @@ package struct CoMoments: Sendable, Equatable {
   package init(from reader: inout PackedReader) throws {
     count = try reader.int()
     let sums = try reader.doubles()
-    guard sums.count == 5 else { throw PackedReader.Damaged() }
+    guard sums.count == 5 else { throw PackedReader.damaged }
     (meanX, meanY, xx, yy, xy) = (sums[0], sums[1], sums[2], sums[3], sums[4])
   }
 }

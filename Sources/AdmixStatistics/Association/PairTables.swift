@@ -152,7 +152,7 @@ package struct PairTables: Sendable, Equatable {
   }
 
   package mutating func merge(_ other: PairTables) throws {
-    guard other.tables.map(\.count) == tables.map(\.count) else { throw PackedReader.Damaged() }
+    guard other.tables.map(\.count) == tables.map(\.count) else { throw PackedReader.damaged }
     for index in tables.indices {
       for cell in tables[index].indices { tables[index][cell] += other.tables[index][cell] }
     }

@@ -58,7 +58,7 @@ package struct Profile: Sendable, Equatable {
 
   package mutating func merge(_ other: Profile) throws {
     guard counts.count == other.counts.count, moments.count == other.moments.count else {
-      throw PackedReader.Damaged()
+      throw PackedReader.damaged
     }
     rows += other.rows
     for index in counts.indices { counts[index].merge(other.counts[index]) }

@@ -1,3 +1,4 @@
+package import AdmixModel
 package import Foundation
 
 /// Writes numbers and texts one after the other, little-endian, the same bytes on every machine.
@@ -39,7 +40,9 @@ package struct PackedWriter {
 
 /// Reads what `PackedWriter` wrote, and believes none of it: a damaged artifact is an error.
 package struct PackedReader {
-  package struct Damaged: Error {}
+  package static let damaged = Diagnostic.error(
+    "AX0954", "stored statistics cannot be read", cause: "the artifact is damaged",
+    hint: "admix verify")
 
   private let bytes: [UInt8]
   private var at = 0
@@ -49,7 +52,7 @@ package struct PackedReader {
   package var isAtEnd: Bool { at == bytes.count }
 
   private mutating func word() throws -> UInt64 {
-    guard bytes.count - at >= 8 else { throw Damaged() }
+    guard bytes.count - at >= 8 else { throw Self.damaged }
     let value = bytes.withUnsafeBytes {
       UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: at, as: UInt64.self))
     }
@@ -62,7 +65,7 @@ package struct PackedReader {
 
   package mutating func text() throws -> String {
     let count = try int()
-    guard count >= 0, count <= bytes.count - at else { throw Damaged() }
+    guard count >= 0, count <= bytes.count - at else { throw Self.damaged }
     defer { at += count }
     return String(decoding: bytes[at..<at + count], as: UTF8.self)
   }
@@ -70,7 +73,7 @@ package struct PackedReader {
   /// A count of things of which each takes at least this many bytes.
   package mutating func count(ofAtLeast size: Int = 8) throws -> Int {
     let count = try int()
-    guard count >= 0, count <= (bytes.count - at) / max(1, size) else { throw Damaged() }
+    guard count >= 0, count <= (bytes.count - at) / max(1, size) else { throw Self.damaged }
     return count
   }
 

@@ -173,17 +173,17 @@ extension ValueCounts {
     case 0:
       let values = try reader.doubles()
       let counts = try reader.ints()
-      guard values.count == counts.count else { throw PackedReader.Damaged() }
+      guard values.count == counts.count else { throw PackedReader.damaged }
       self.init(values: .numbers(values, counts: counts), missing: missing)
     case 1:
       let count = try reader.count()
       var values: [String] = []
       for _ in 0..<count { values.append(try reader.text()) }
       let counts = try reader.ints()
-      guard values.count == counts.count else { throw PackedReader.Damaged() }
+      guard values.count == counts.count else { throw PackedReader.damaged }
       self.init(values: .texts(values, counts: counts), missing: missing)
     case 2: self.init(values: .tooMany, missing: missing)
-    default: throw PackedReader.Damaged()
+    default: throw PackedReader.damaged
     }
   }
 }

@@ -117,7 +117,7 @@ package enum RowKeys {
 
   package static func read(from reader: inout PackedReader) throws -> [RowKey] {
     let words = try reader.words()
-    guard words.count % 2 == 0 else { throw PackedReader.Damaged() }
+    guard words.count % 2 == 0 else { throw PackedReader.damaged }
     return stride(from: 0, to: words.count, by: 2).map {
       RowKey(high: words[$0], low: words[$0 + 1])
     }
