@@ -112,14 +112,14 @@ extension Expectation {
     guard let check = checks.first else {
       report.append(
         .error(
-          "AX0710", at: node.span, "the expectation says nothing",
+          "AX0750", at: node.span, "the expectation says nothing",
           cause: "each has one of \(names.joined(separator: ", "))"))
       return nil
     }
     if checks.count > 1 {
       report.append(
         .error(
-          "AX0711", at: checks[1].keySpan,
+          "AX0751", at: checks[1].keySpan,
           "'\(check.key)' and '\(checks[1].key)' stand in one expectation",
           cause: "each expectation is one check, with a result of its own",
           hint: "give '\(checks[1].key)' an entry of its own"))
@@ -128,7 +128,7 @@ extension Expectation {
     self.index = index
     source = node.json
     span = node.span
-    checkSpan = check.keySpan
+    checkSpan = check.key == "expression" ? check.value.span : check.keySpan
     let column = node["column"]?.text
     let several = node["columns"]?.items.compactMap(\.text)
     columns = several ?? column.map { [$0] } ?? []
@@ -156,7 +156,7 @@ extension Expectation {
       guard value.bool != false else {
         report.append(
           .error(
-            "AX0712", at: value.span, "'\(member.key): false' expects nothing",
+            "AX0752", at: value.span, "'\(member.key): false' expects nothing",
             hint: "remove it"))
         return nil
       }
@@ -170,7 +170,7 @@ extension Expectation {
       return .rows(.between(value.items[0], value.items[1]))
     case "in", "not-in":
       guard !value.items.isEmpty else {
-        report.append(.error("AX0712", at: value.span, "'\(member.key)' lists nothing"))
+        report.append(.error("AX0752", at: value.span, "'\(member.key)' lists nothing"))
         return nil
       }
       return .rows(.member(value.items, wanted: member.key == "in"))
@@ -198,7 +198,7 @@ extension Expectation {
     if let low = bounds.low, let high = bounds.high, low > high {
       report.append(
         .error(
-          "AX0713", at: value["between"]?.span ?? value.span,
+          "AX0753", at: value["between"]?.span ?? value.span,
           "'\(member.key)' lies between \(low) and \(high), which is nothing",
           hint: "write the smaller number first"))
       return nil
@@ -211,7 +211,7 @@ extension Expectation {
   ) -> Check? {
     report.append(
       .error(
-        "AX0713", at: value.span, "'\(member.key)' needs two ends",
+        "AX0753", at: value.span, "'\(member.key)' needs two ends",
         hint: "write '[0, 100]', or '[0, null]' for no upper end"))
     return nil
   }
@@ -220,7 +220,7 @@ extension Expectation {
     if case .unique = check {} else if let several {
       report.append(
         .error(
-          "AX0714", at: several.span, "'\(member.key)' is about one column, not several",
+          "AX0754", at: several.span, "'\(member.key)' is about one column, not several",
           hint: "write 'column:', with an expectation for each"))
       return false
     }
@@ -232,7 +232,7 @@ extension Expectation {
     if needsColumn != !columns.isEmpty {
       report.append(
         .error(
-          "AX0714", at: needsColumn ? member.keySpan : span,
+          "AX0754", at: needsColumn ? member.keySpan : span,
           needsColumn
             ? "'\(member.key)' does not say which column it is about"
             : "'\(member.key)' is about whole rows, not about '\(columns[0])'",
@@ -244,7 +244,7 @@ extension Expectation {
       case .figure, .type:
         report.append(
           .error(
-            "AX0715", at: span, "'mostly' means nothing for '\(member.key)'",
+            "AX0755", at: span, "'mostly' means nothing for '\(member.key)'",
             cause: "it is one figure, not a check of each row", hint: "remove 'mostly'"))
         return false
       default: break
@@ -282,13 +282,13 @@ extension Expectation {
   ) {
     report.append(
       .error(
-        "AX0717", at: checkSpan,
+        "AX0757", at: checkSpan,
         "'\(check)' needs \(wanted), and '\(columns.first ?? "")' is \(type?.rawValue ?? "nothing")"))
   }
 
   static func unknown(_ name: String, _ schema: Schema, at span: SourceSpan) -> Diagnostic {
     .error(
-      "AX0716", at: span, "there is no column '\(name)'",
+      "AX0756", at: span, "there is no column '\(name)'",
       cause: "the dataset has \(schema.names.prefix(12).joined(separator: ", "))"
         + (schema.names.count > 12 ? " and \(schema.names.count - 12) more" : ""),
       hint: Spelling.closest(to: name, among: schema.names).map { "did you mean '\($0)'?" })
@@ -304,7 +304,7 @@ extension Expectation {
     guard expression.type == .bool else {
       report.append(
         .error(
-          "AX0718", at: span, "'\(text)' is \(expression.type.rawValue), not true or false"))
+          "AX0758", at: span, "'\(text)' is \(expression.type.rawValue), not true or false"))
       return nil
     }
     return expression

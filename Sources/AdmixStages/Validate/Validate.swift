@@ -82,7 +82,7 @@ package struct Validate: StageKind {
       for edge in needs where options[edge] == nil {
         report.append(
           .error(
-            "AX0701", at: node.span, "'\(name)' needs '\(edge):'",
+            "AX0741", at: node.span, "'\(name)' needs '\(edge):'",
             cause: edge == "reference"
               ? "it compares the dataset with a real one" : "real rows that nothing was learned from tell what chance looks like",
             hint: edge == "reference" ? "add 'reference:' with the stage that was learned from"
@@ -94,7 +94,7 @@ package struct Validate: StageKind {
     {
       report.append(
         .error(
-          "AX0702", at: options.span, "nothing is checked",
+          "AX0742", at: options.span, "nothing is checked",
           hint: "add 'expect:', 'fidelity: {}', 'privacy: {}' or 'utility:'"))
     }
   }
@@ -133,7 +133,7 @@ package struct Validate: StageKind {
     if family(own.type) != family(target.type) {
       report.append(
         .error(
-          "AX0719", at: expectation.checkSpan,
+          "AX0759", at: expectation.checkSpan,
           "'\(own.name)' holds \(family(own.type)), '\(column)' holds \(family(target.type))",
           cause: "values of different types are never equal"))
     }
@@ -220,7 +220,7 @@ struct ValidateFrame: Sendable {
       if let node = options.syntheticOrigins?.first {
         report.append(
           .error(
-            "AX0703", at: node.span, "the dataset does not say where its rows came from",
+            "AX0743", at: node.span, "the dataset does not say where its rows came from",
             cause: "only what 'mix' gives has origins", hint: "remove 'synthetic:'"))
       }
       try Self.check(report)
@@ -230,7 +230,7 @@ struct ValidateFrame: Sendable {
       for node in named where !column.categories.contains(node.text ?? "") {
         report.append(
           .error(
-            "AX0704", at: node.span, "no row comes from '\(node.text ?? "")'",
+            "AX0744", at: node.span, "no row comes from '\(node.text ?? "")'",
             cause: "rows come from \(column.categories.joined(separator: ", "))",
             hint: Spelling.closest(to: node.text ?? "", among: column.categories).map {
               "did you mean '\($0)'?"
