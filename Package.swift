@@ -111,6 +111,18 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
+// Fuzz targets need libFuzzer's instrumentation, so only `make fuzz` sees them.
+if Context.environment["ADMIX_FUZZ"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzSpec", dependencies: ["AdmixModel", "AdmixSpec"], path: "Tests/Fuzz/FuzzSpec",
+      swiftSettings: [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+  for target in package.targets where ["AdmixModel", "AdmixSpec"].contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
+  }
+}
+
 for target in package.targets where ![.system, .plugin].contains(target.type) {
   target.swiftSettings = (target.swiftSettings ?? []) + [
     .enableUpcomingFeature("ExistentialAny"),

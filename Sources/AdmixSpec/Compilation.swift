@@ -24,7 +24,7 @@ struct Compilation {
     let axes = self.axes(of: raw.compactMap(\.stage), scope)
     let stages = expand(raw, axes, scope)
     let params = params(scope)
-    report.append(contentsOf: scope.report)
+    report.note(contentsOf: scope.report)
     guard !report.hasErrors, !loader.report.hasErrors else { throw inOrder() }
     return PipelineSpec(
       name: header.name, description: header.description, seed: header.seed, params: params,
@@ -56,7 +56,7 @@ struct Compilation {
       if let root = loader.load(params: path) { overrides.apply(file: root, to: &document.params) }
     }
     for text in options.set { overrides.apply(setting: text, to: &document.params) }
-    report.append(contentsOf: overrides.report)
+    report.note(contentsOf: overrides.report)
   }
 
   // MARK: The top of the file
@@ -75,12 +75,12 @@ struct Compilation {
       let node = name == "name" ? scope.resolvedName() : scope.resolve(raw)
       guard let node else { return nil }
       if node.isSecret {
-        report.append(Self.stored(name, raw.span))
+        report.note(Self.stored(name, raw.span))
         return nil
       }
       var checker = OptionChecker(failedPlaces: scope.failedPlaces)
       let checked = checker.check(node, field.type, .init(path: name, name: name))
-      report.append(contentsOf: checker.report)
+      report.note(contentsOf: checker.report)
       return checked
     }
     header.name = value("name", &report)?.text ?? ""
@@ -116,15 +116,22 @@ struct Compilation {
     if document.stages.isEmpty, section.value == .null || section.value == .map([]) {
       var place = section.span
       if document.root["stages"] == nil { place.length = 1 }
-      report.append(
+      report.note(
         .error(
           "AX0205", at: place, "the pipeline has no stages",
           hint: "add a name and a kind for each stage under 'stages:'"))
     }
+    if let extra = document.stages.dropFirst(MatrixReader.stageLimit).first {
+      report.note(
+        .error(
+          "AX0232", at: extra.keySpan, "the pipeline has too many stages",
+          cause: "it has \(document.stages.count); a pipeline may have \(MatrixReader.stageLimit)"))
+      return []
+    }
     var reader = StageReader(kinds: kinds, defaults: document.defaults)
     let entries = document.stages.map { Entry(name: $0.key, stage: reader.read($0)) }
     reader.checkDefaults(used: Set(entries.compactMap { $0.stage?.kind.name }), scope: scope)
-    report.append(contentsOf: reader.report)
+    report.note(contentsOf: reader.report)
     return entries
   }
 
@@ -138,13 +145,15 @@ struct Compilation {
       var reader = MatrixReader()
       let node = scope.resolve(matrix)
       let axes = reader.axes(node, of: stage, failedPlaces: scope.failedPlaces)
-      report.append(contentsOf: reader.report)
+      report.note(contentsOf: reader.report)
       table[stage.name] = axes
       own += axes
     }
-    var readers: [String: [String]] = [:]
+    var readers: [String: [Reading]] = [:]
     for stage in stages {
-      for target in targets(of: stage, scope) { readers[target, default: []].append(stage.name) }
+      for (target, reading) in readings(of: stage, scope) {
+        readers[target, default: []].append(reading)
+      }
     }
     spread(&table, readers)
     // In the order of the file, so that names do not depend on the way axes were found.
@@ -156,8 +165,14 @@ struct Compilation {
     return table
   }
 
-  /// The stages whose matrix this one takes over: named without brackets, and not for order alone.
-  private func targets(of stage: RawStage, _ scope: Scope) -> [String] {
+  /// A stage that reads from another, but for the axes that its reference names.
+  private struct Reading {
+    var reader: String
+    var selected: Set<String>
+  }
+
+  /// What the stage reads from, by the name of the other stage; not what it only waits for.
+  private func readings(of stage: RawStage, _ scope: Scope) -> [(String, Reading)] {
     scope.isSearching = true
     let options = scope.resolve(stage.options)
     scope.isSearching = false
@@ -168,27 +183,27 @@ struct Compilation {
     scope.forget()
     return checker.references.compactMap { reference in
       guard reference.kind != .order, let parsed = reference.node.text.flatMap(StageReference.init),
-        parsed.selection.isEmpty, parsed.stage != stage.name
+        parsed.stage != stage.name
       else { return nil }
-      return parsed.stage
+      return (parsed.stage, Reading(reader: stage.name, selected: Set(parsed.selection.keys)))
     }
   }
 
-  private mutating func spread(_ table: inout [String: [Axis]], _ readers: [String: [String]]) {
+  private mutating func spread(_ table: inout [String: [Axis]], _ readers: [String: [Reading]]) {
     var queue = table.keys.sorted()
     while let name = queue.popLast() {
-      for reader in readers[name] ?? [] {
-        var axes = table[reader] ?? []
+      for reading in readers[name] ?? [] {
+        var axes = table[reading.reader] ?? []
         let before = axes.count
-        for axis in table[name] ?? [] {
+        for axis in table[name] ?? [] where !reading.selected.contains(axis.name) {
           guard let same = axes.first(where: { $0.name == axis.name }) else {
             axes.append(axis)
             continue
           }
           if same.labels != axis.labels { clash(same, axis) }
         }
-        table[reader] = axes
-        if axes.count > before { queue.append(reader) }
+        table[reading.reader] = axes
+        if axes.count > before { queue.append(reading.reader) }
       }
     }
   }
@@ -196,7 +211,7 @@ struct Compilation {
   private mutating func clash(_ a: Axis, _ b: Axis) {
     let (first, second) =
       (a.span.line, a.span.column) < (b.span.line, b.span.column) ? (a, b) : (b, a)
-    report.append(
+    report.note(
       .error(
         "AX0233", at: second.span,
         "the axis '\(second.name)' has other values in '\(second.stage)' than in '\(first.stage)'",
@@ -229,14 +244,14 @@ struct Compilation {
         stages.append(spec)
       }
     }
-    report.append(contentsOf: resolver.report)
+    report.note(contentsOf: resolver.report)
     Circles.report(entries.map(\.name), steps, to: &report)
     return stages
   }
 
   private mutating func tooMany(_ stage: RawStage, _ axes: [Axis]) {
     let product = axes.map { "\($0.values.count)" }.joined(separator: " × ")
-    report.append(
+    report.note(
       .error(
         "AX0232", at: stage.nameSpan, "the matrix of '\(stage.name)' has too many combinations",
         cause:
@@ -256,9 +271,9 @@ struct Compilation {
     let checked = checker.object(
       options, fields, .init(path: "", name: stage.kind.name), owner: stage.kindSpan,
       type: .object(fields))
-    report.append(contentsOf: checker.report)
+    report.note(contentsOf: checker.report)
     for name in ["description", "salt", "seed"] {
-      if let node = checked?[name], node.isSecret { report.append(Self.stored(name, node.span)) }
+      if let node = checked?[name], node.isSecret { report.note(Self.stored(name, node.span)) }
     }
     var edges: [StageSpec.Edge] = []
     for reference in checker.references {

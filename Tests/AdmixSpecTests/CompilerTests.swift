@@ -53,7 +53,7 @@ struct CompilerTests {
         source: {rows: 7}
         join: {how: zip}
       stages:
-        a: {source: {}}
+        a: {source: , description: first, seed: "${params.rows}"}
         b: {source: {rows: 1}}
         c: {source: {rows: "${params.model.depth}", label: "${params.text} $${no} ${params.model.width}"}}
         all: {join: {from: [a, b, more, c.rows]}}
@@ -85,6 +85,7 @@ struct CompilerTests {
           matrix: {seed: [7, 8]}
           join: {from: "both[ratio=0.1, size=2]"}
         out: {sink: {from: seeded, to: "out-${matrix.seed}.csv", after: blend}}
+        half: {join: {from: "both[size=1]"}}
         waits: {source: {after: [seeded, "both[size=1]"]}}
       """)
     expectGolden(Self.compile(text), "spec/matrix.txt")

@@ -23,6 +23,9 @@ package protocol Generator: Sendable {
   var learningParameters: JSONValue { get }
   /// The options that sampling reads.
   var samplingParameters: JSONValue { get }
+  /// Whether a row may differ with how many rows are asked for. Where it does not, more rows can be
+  /// asked for later and those already made are kept.
+  var dependsOnRowCount: Bool { get }
 
   /// The names of the tables it makes, the primary one first.
   var tables: [String] { get }
@@ -57,6 +60,7 @@ package protocol Generator: Sendable {
 extension Generator {
   package var learningParameters: JSONValue { .object([:]) }
   package var samplingParameters: JSONValue { .object([:]) }
+  package var dependsOnRowCount: Bool { false }
   package var tables: [String] { ["data"] }
   package var passes: [String] { [] }
   package func statistics(pass: Int, of batch: Batch, learning: LearningContext) throws -> Data {

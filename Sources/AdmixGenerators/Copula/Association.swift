@@ -30,7 +30,7 @@ struct Association {
   /// Above this many levels, the rarest are counted together.
   static let levelLimit = 256
   /// At most this many cells in all contingency tables together.
-  static let cellLimit = 16_000_000
+  static let cellLimit = 4_000_000
 
   let variables: [Variable]
   var rows: Int64 = 0
@@ -249,7 +249,9 @@ extension Association {
       switch column.values {
       case .category(let buffer, _):
         let values = buffer.unsafe
-        return (0..<values.count).map { column.isMissing($0) ? groups[0] : groups[Int(values[$0]) + 1] }
+        return (0..<values.count).map {
+          column.isMissing($0) ? groups[0] : groups[Int(values[$0]) + 1]
+        }
       case .bool(let bits):
         return (0..<bits.count).map {
           column.isMissing($0) ? groups[0] : groups[bits[$0] ? 2 : 1]

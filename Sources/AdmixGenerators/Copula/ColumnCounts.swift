@@ -38,7 +38,11 @@ enum ColumnCounts {
           ? TextPolicy.resampledLevels : TextPolicy.learnedLevels + 1)
       var byText: [String: Int64] = [:]
       for row in 0..<texts.count {
-        if column.isMissing(row) { counts.missing += 1 } else { byText[texts[row], default: 0] += 1 }
+        if column.isMissing(row) {
+          counts.missing += 1
+        } else {
+          byText[texts[row], default: 0] += 1
+        }
       }
       counts.add(byText)
       return .texts(counts)

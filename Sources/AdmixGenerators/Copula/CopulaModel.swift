@@ -86,22 +86,33 @@ struct CopulaModel: Sendable, Codable {
   init(decoding data: Data) throws {
     self = try CanonicalJSON.decode(CopulaModel.self, from: data)
     guard format == Self.format else { throw DamagedModel() }
-    for marginal in marginals {
-      guard marginal.lows.count == marginal.counts.count,
-        marginal.highs.count == marginal.counts.count, marginal.counts.allSatisfy({ $0 > 0 }),
-        marginal.missing >= 0, zip(marginal.lows, marginal.highs).allSatisfy({ $0 <= $1 })
-      else { throw DamagedModel() }
-      if marginal.treatment == .nominal || marginal.treatment == .resampled {
-        let codes =
-          switch marginal.column.type {
-          case .category: marginal.column.categories.count
-          case .bool: 2
-          default: marginal.levels.count
-          }
-        guard marginal.lows.allSatisfy({ $0 >= -1 && $0 < Double(codes) && $0 == $0.rounded() })
-        else { throw DamagedModel() }
-      }
+    guard Set(schema.names).count == marginals.count, marginals.allSatisfy(\.isSound) else {
+      throw DamagedModel()
     }
+  }
+}
+
+extension Marginal {
+  /// Whether everything holds that drawing relies on without looking again.
+  fileprivate var isSound: Bool {
+    let largest = 1 << 48
+    guard lows.count == counts.count, highs.count == counts.count,
+      counts.count < 1 << 14 || treatment != .numeric,
+      counts.allSatisfy({ $0 > 0 && $0 <= largest }), missing >= 0, missing <= largest,
+      counts.reduce(0.0, { $0 + Double($1) }) <= Double(largest),
+      zip(lows, highs).allSatisfy({ $0 <= $1 }), step >= 0, step.isFinite,
+      decimals.map({ (0...9).contains($0) }) ?? true
+    else { return false }
+    let codes: Int
+    switch (treatment, column.type) {
+    case (.key, _): return column.type != .category && column.type != .bool
+    case (.numeric, _): return column.type.isContinuous
+    case (_, .category): codes = column.categories.count
+    case (_, .bool): codes = 2
+    case (_, .text): codes = levels.count
+    default: return false
+    }
+    return lows.allSatisfy { $0 >= -1 && $0 < Double(codes) && $0 == $0.rounded() }
   }
 }
 

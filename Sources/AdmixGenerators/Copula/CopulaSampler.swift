@@ -233,8 +233,9 @@ struct OutputColumn {
   }
 
   /// - Parameter z: the latent values of the part's rows, or nil where the column has one piece.
-  mutating func write(_ column: PreparedColumn, _ z: UnsafeMutablePointer<Double>?, _ part: Range<Int>)
-  {
+  mutating func write(
+    _ column: PreparedColumn, _ z: UnsafeMutablePointer<Double>?, _ part: Range<Int>
+  ) {
     if column.marginal.counts.isEmpty {
       for row in part { setMissing(row) }
       return

@@ -71,7 +71,8 @@ extension Marginal {
     case .numeric:
       let intervals = zip(lows, highs).reduce(0) { $0 + ($1.0 < $1.1 ? 1 : 0) }
       let values = counts.count - intervals
-      return intervals == 0 ? "\(values) values" : "\(values) frequent values, \(intervals) intervals"
+      return intervals == 0
+        ? "\(values) values" : "\(values) frequent values, \(intervals) intervals"
     }
   }
 }

@@ -186,7 +186,8 @@ private struct MergedCounts {
           .error(
             "AX0607", at: span,
             "column '\(name)' has whole numbers too large to learn",
-            cause: "\(numeric.tooLarge) of them are beyond 2^53, where neighbours cannot be told apart",
+            cause:
+              "\(numeric.tooLarge) of them are beyond 2^53, where neighbours cannot be told apart",
             hint: "give the column the role id or ignore"))
       }
       if numeric.notFinite > 0 {

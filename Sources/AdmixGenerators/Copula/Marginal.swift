@@ -47,7 +47,7 @@ struct Marginal: Hashable, Sendable, Codable {
   /// Values of whole-number columns come back as whole numbers.
   var unit: Double {
     if column.type != .double { return step > 0 ? step : 1 }
-    return decimals.map { 1 / NumericCounts.powersOfTen[min($0, 9)] } ?? 0
+    return decimals.map { 1 / NumericCounts.powersOfTen[min(max($0, 0), 9)] } ?? 0
   }
 
   /// Φ⁻¹ of the cumulative share at the end of each piece; the last is infinite.
@@ -89,8 +89,8 @@ extension Marginal {
   static func numeric(_ entry: ColumnPlan.Entry, _ counts: NumericCounts) -> Marginal {
     var marginal = Marginal(column: ColumnPlan.output(entry), treatment: .numeric)
     marginal.missing = Int(counts.missing + counts.notFinite)
-    marginal.decimals = entry.column.decimals ?? counts.decimals
-    marginal.step = Double(counts.step)
+    marginal.decimals = (entry.column.decimals ?? counts.decimals).map { min(max($0, 0), 9) }
+    marginal.step = entry.column.type == .double ? 0 : Double(counts.step)
     let values = counts.counts.values
     let occurrences = counts.counts.counts.map { Int($0) }
     if values.count <= exactPieces, counts.counts.isExact {

@@ -28,6 +28,7 @@ enum Circles {
         path[path.count - 1].next += 1
         let target = list[last.next].target
         if onPath.contains(target) {
+          if report.isFull { return }
           let circle = path.drop { $0.name != target }.map(\.name)
           if seen.insert(Set(circle)).inserted { append(circle, names, steps, to: &report) }
         } else if !done.contains(target) {
@@ -42,14 +43,15 @@ enum Circles {
     _ circle: [String], _ names: [String], _ steps: [String: [Step]], to report: inout Diagnostics
   ) {
     // Told from the stage that comes first in the file.
-    guard let first = names.first(where: { circle.contains($0) }),
+    let members = Set(circle)
+    guard let first = names.first(where: { members.contains($0) }),
       let turn = circle.firstIndex(of: first)
     else { return }
     let order = Array(circle[turn...] + circle[..<turn])
     let next = order.count > 1 ? order[1] : first
     guard let step = steps[first]?.first(where: { $0.target == next }) else { return }
     let text = (order + [first]).map { "'\($0)'" }.joined(separator: " -> ")
-    report.append(
+    report.note(
       .error(
         "AX0303", at: step.span, "stages wait for each other: \(text)",
         cause: "each would start when the next has finished",

@@ -63,7 +63,7 @@ struct OptionChecker {
   ) -> Node? {
     let value = Words.shape(node)
     let quoted = Words.quoted(node)
-    report.append(
+    report.note(
       .error(
         "AX0212", at: node.span,
         node.value == .null
@@ -99,7 +99,7 @@ struct OptionChecker {
       // `${params.rows * 0.29}` may miss a whole number by the last bits of binary fractions.
       let nearest = number.rounded()
       guard abs(number - nearest) <= 1e-12 * max(1, abs(nearest)) else {
-        report.append(
+        report.note(
           .error(
             "AX0215", at: node.span, "'\(place.name)' is \(Words.quoted(node)), not a whole number",
             cause: "it should be \(type.expected)",
@@ -133,7 +133,7 @@ struct OptionChecker {
   }
 
   private mutating func outside(_ node: Node, _ type: FieldType, _ place: Place) -> Node? {
-    report.append(
+    report.note(
       .error(
         "AX0213", at: node.span, "'\(place.name)' is \(Words.quoted(node)), which is out of range",
         cause: "it should be \(type.expected)"))
@@ -150,7 +150,7 @@ struct OptionChecker {
     switch type {
     case .digest:
       guard let digest = Digest(hex: text) else {
-        report.append(
+        report.note(
           .error(
             "AX0216", at: node.span, "'\(place.name)' is no SHA-256 digest",
             cause: "it should be 64 hexadecimal digits; these are \(text.count) characters",
@@ -160,7 +160,7 @@ struct OptionChecker {
       result.value = .text(digest.hex)
     case .choice(let words):
       guard words.contains(text) else {
-        report.append(
+        report.note(
           .error(
             "AX0214", at: node.span, "'\(place.name)' cannot be \(Words.quoted(node))",
             cause: "it is one of \(Words.list(words))",
@@ -178,7 +178,7 @@ struct OptionChecker {
   }
 
   private func didYouMean(_ word: String, _ known: [String]) -> String? {
-    Spelling.closest(to: word, among: known).map { "did you mean '\($0)'?" }
+    Words.closest(to: word, among: known).map { "did you mean '\($0)'?" }
   }
 
   // MARK: Lists and maps
@@ -226,7 +226,7 @@ struct OptionChecker {
     var out: [Node] = []
     for (index, entry) in entries.enumerated() {
       guard entry.members.count == 1, let member = entry.members.first else {
-        report.append(
+        report.note(
           .error(
             "AX0218", at: entry.span, "an entry of '\(place.name)' is \(entryShape(entry))",
             cause: "each entry is one name with its value, and the order counts",
@@ -282,7 +282,7 @@ struct OptionChecker {
           Node.Member(
             key: field.name, keySpan: node.span, value: check(node, field.type, inner) ?? node))
       } else if field.isRequired {
-        report.append(
+        report.note(
           .error(
             "AX0211", at: owner, "'\(place.name)' needs '\(field.name)'", cause: field.summary,
             hint: "add '\(field.name):' with \(field.type.expected)"))
@@ -293,10 +293,11 @@ struct OptionChecker {
   }
 
   private mutating func unknown(_ member: Node.Member, _ fields: [Field], _ place: Place) {
+    if report.isFull { return }
     let names = fields.map(\.name)
     var hint = didYouMean(member.key, names)
     if member.key == "matrix" { hint = "'matrix:' stands beside the stage's kind, not under it" }
-    report.append(
+    report.note(
       .error(
         "AX0210", at: member.keySpan, "'\(place.name)' has no option '\(member.key)'",
         cause: names.isEmpty ? "it has no options" : "it has \(Words.list(names))", hint: hint))
@@ -313,7 +314,7 @@ struct OptionChecker {
       member = Node.Member(key: name, keySpan: node.span, value: Node(.null, at: node.span))
     case .map(let members) where members.count == 1: member = members[0]
     case .map(let members) where !members.isEmpty:
-      report.append(
+      report.note(
         .error(
           "AX0217", at: members[1].keySpan,
           "'\(place.name)' takes one of these, not '\(members[0].key)' and '\(members[1].key)'",
@@ -325,7 +326,7 @@ struct OptionChecker {
     guard let variant = variants.first(where: { $0.name == member.key }) else {
       let names = variants.map(\.name)
       let shown = node.isSecret ? Words.quoted(node) : "'\(Words.short(member.key))'"
-      report.append(
+      report.note(
         .error(
           "AX0219", at: member.keySpan, "'\(place.name)' cannot be \(shown)",
           cause: "it is one of \(Words.list(names))",
@@ -363,7 +364,7 @@ struct OptionChecker {
     // unless one alternative takes it but for its value.
     let telling: Set = ["AX0213", "AX0215", "AX0219"]
     if let best, node.source == nil || best.report.items.allSatisfy({ telling.contains($0.code) }) {
-      report.append(contentsOf: best.report)
+      report.note(contentsOf: best.report)
       return nil
     }
     return wrong(node, type, place, hint: best?.report.items.first?.hint)

@@ -22,7 +22,7 @@ struct ReferenceResolver {
     let node = reference.node
     guard let text = node.text else { return [] }
     guard let parsed = StageReference(text) else {
-      report.append(
+      report.note(
         .error(
           "AX0306", at: node.span, "\(Words.quoted(node)) is no reference to a stage",
           cause: "a reference is 'stage', 'stage.output' or 'stage[axis=value].output'"))
@@ -33,7 +33,7 @@ struct ReferenceResolver {
       return []
     }
     if parsed.stage == stage.name {
-      report.append(
+      report.note(
         .error(
           "AX0305", at: node.span, "the stage '\(stage.name)' refers to itself",
           cause: "a stage starts when what it refers to has finished"))
@@ -48,7 +48,7 @@ struct ReferenceResolver {
   }
 
   private mutating func dangling(_ parsed: StageReference, _ node: Node) {
-    report.append(
+    report.note(
       .error(
         "AX0301", at: node.span,
         node.isSecret
@@ -57,7 +57,7 @@ struct ReferenceResolver {
         cause: "the stages are \(Words.list(names))",
         hint: node.isSecret
           ? nil
-          : Spelling.closest(to: parsed.stage, among: names).map { name in
+          : Words.closest(to: parsed.stage, among: names).map { name in
             "did you mean '\(name)\(parsed.output.map { ".\($0)" } ?? "")'?"
           }))
   }
@@ -68,7 +68,7 @@ struct ReferenceResolver {
     let span = reference.node.span
     if reference.kind == .order {
       guard let output = parsed.output else { return true }
-      report.append(
+      report.note(
         .error(
           "AX0309", at: span, "'\(Words.short(output))' is an output, where a stage is waited for",
           cause: "'after' waits for a stage as a whole", hint: "write '\(parsed.stage)'"))
@@ -76,7 +76,7 @@ struct ReferenceResolver {
     }
     guard let outputs = target.kind.outputs else { return true }
     if outputs.isEmpty {
-      report.append(
+      report.note(
         .error(
           "AX0307", at: span, "the stage '\(target.name)' gives nothing to read",
           cause: "it is of kind '\(target.kind.name)'",
@@ -84,11 +84,11 @@ struct ReferenceResolver {
       return false
     }
     guard let output = parsed.output, !outputs.contains(output) else { return true }
-    report.append(
+    report.note(
       .error(
         "AX0302", at: span, "the stage '\(target.name)' has no output '\(Words.short(output))'",
         cause: "it is of kind '\(target.kind.name)', which gives \(Words.list(outputs))",
-        hint: Spelling.closest(to: output, among: outputs)
+        hint: Words.closest(to: output, among: outputs)
           .map { "did you mean '\(target.name).\($0)'?" } ?? "write '\(target.name)'"))
     return false
   }
@@ -103,7 +103,7 @@ struct ReferenceResolver {
     if let unknown = parsed.selection.keys.sorted().first(where: { name in
       !axes.contains { $0.name == name }
     }) {
-      report.append(
+      report.note(
         .error(
           "AX0308", at: span, "the stage '\(target.name)' has no axis '\(Words.short(unknown))'",
           cause: axes.isEmpty
@@ -117,7 +117,7 @@ struct ReferenceResolver {
         guard let position = axis.labels.firstIndex(of: label) else {
           // An axis of the same name with other values, which has been reported.
           if parsed.selection[axis.name] == nil { return [] }
-          report.append(
+          report.note(
             .error(
               "AX0308", at: span,
               "the axis '\(axis.name)' of '\(target.name)' has no value '\(Words.short(label))'",
@@ -131,7 +131,7 @@ struct ReferenceResolver {
           axis.values.indices.map { Combination(axes: axes, positions: partial.positions + [$0]) }
         }
       } else {
-        report.append(
+        report.note(
           .error(
             "AX0308", at: span, "'\(target.name)' stands for \(axis.values.count) stages here",
             cause: "it is run for each '\(axis.name)' of \(Words.list(axis.labels))",

@@ -32,7 +32,7 @@ struct StageReader {
       noKind(member)
       return nil
     default:
-      report.append(
+      report.note(
         .error(
           "AX0207", at: member.value.span,
           "the stage '\(member.key)' is \(Words.shape(member.value)), but should be a map",
@@ -42,14 +42,15 @@ struct StageReader {
     }
     let members = member.value.members
     let found = members.filter { names.contains($0.key) }
-    let others = members.filter { $0.key != "matrix" && !names.contains($0.key) }
-    for other in others { unknown(other, in: member, kind: found.first?.key) }
+    let beside = Self.besideKind(kinds.first { $0.name == found.first?.key })
+    let others = members.filter { !names.contains($0.key) && !beside.contains($0.key) }
+    for other in others where !report.isFull { unknown(other, in: member, kind: found.first?.key) }
     guard let first = found.first, let kind = kinds.first(where: { $0.name == first.key }) else {
       if others.isEmpty { noKind(member) }
       return nil
     }
     if found.count > 1 {
-      report.append(
+      report.note(
         .error(
           "AX0208", at: found[1].keySpan,
           "the stage '\(member.key)' has two kinds, '\(first.key)' and '\(found[1].key)'",
@@ -58,19 +59,55 @@ struct StageReader {
     }
     return RawStage(
       name: member.key, nameSpan: member.keySpan, kind: kind, kindSpan: first.keySpan,
-      options: withDefaults(first.value, kind), matrix: member.value["matrix"])
+      options: withDefaults(withCommon(first.value, kind, members), kind),
+      matrix: member.value["matrix"])
+  }
+
+  /// What may stand beside the kind of a stage as well as below it, and `matrix`.
+  private static func besideKind(_ kind: KindDescription?) -> [String] {
+    ["matrix"] + (kind?.shared ?? KindDescription.commonFields).map(\.name)
+  }
+
+  /// The options with what stands beside the kind.
+  private mutating func withCommon(
+    _ options: Node, _ kind: KindDescription, _ members: [Node.Member]
+  ) -> Node {
+    let names = kind.shared.map(\.name)
+    let common = members.filter { names.contains($0.key) }
+    if common.isEmpty { return options }
+    var merged = options
+    switch options.value {
+    case .map(var list):
+      for member in common {
+        guard let first = list.first(where: { $0.key == member.key }) else {
+          list.append(member)
+          continue
+        }
+        let (a, b) = (first.keySpan, member.keySpan)
+        let (earlier, later) = (a.line, a.column) < (b.line, b.column) ? (a, b) : (b, a)
+        report.note(
+          .error(
+            "AX0221", at: later, "'\(member.key)' stands both beside '\(kind.name)' and below it",
+            cause: "it stands already at line \(earlier.line), column \(earlier.column)",
+            hint: "remove one of the two"))
+      }
+      merged.value = .map(list)
+    case .null: merged.value = .map(common)
+    default: break
+    }
+    return merged
   }
 
   private mutating func checkName(_ member: Node.Member) {
     guard !PipelineFields.isName(member.key) else { return }
-    report.append(
+    report.note(
       .error(
         "AX0206", at: member.keySpan, "'\(Words.short(member.key))' cannot name a stage",
         cause: "names are letters, digits, '_' and '-', at most 64, and do not begin with '-'"))
   }
 
   private mutating func noKind(_ member: Node.Member) {
-    report.append(
+    report.note(
       .error(
         "AX0207", at: member.keySpan, "the stage '\(member.key)' has no kind",
         cause: "a stage is one of \(Words.list(names))",
@@ -78,16 +115,16 @@ struct StageReader {
   }
 
   private mutating func unknown(_ other: Node.Member, in stage: Node.Member, kind: String?) {
-    let common = (KindDescription.commonFields + KindDescription.randomnessFields).map(\.name)
-    var hint = Spelling.closest(to: other.key, among: kind == nil ? names : ["matrix"])
+    let description = kinds.first { $0.name == kind }
+    let beside = Self.besideKind(description)
+    var hint = Words.closest(to: other.key, among: kind == nil ? names : beside)
       .map { "did you mean '\($0)'?" }
     if let kind {
-      let fields = kinds.first { $0.name == kind }?.allFields.map(\.name) ?? []
-      if fields.contains(other.key) || common.contains(other.key) {
+      if description?.fields.contains(where: { $0.name == other.key }) == true {
         hint = "options stand under the kind: indent '\(other.key)' below '\(kind):'"
       }
     }
-    report.append(
+    report.note(
       .error(
         "AX0209", at: other.keySpan,
         kind == nil
@@ -95,7 +132,7 @@ struct StageReader {
           : "unknown key '\(Words.short(other.key))' in the stage '\(stage.key)'",
         cause: kind == nil
           ? "a stage is one of \(Words.list(names))"
-          : "beside its kind, a stage has only 'matrix'",
+          : "beside its kind, a stage may have \(Words.list(beside))",
         hint: hint))
   }
 
@@ -120,18 +157,18 @@ struct StageReader {
   mutating func checkDefaults(used: Set<String>, scope: Scope) {
     for entry in defaults {
       guard let kind = kinds.first(where: { $0.name == entry.key }) else {
-        report.append(
+        report.note(
           .error(
             "AX0220", at: entry.keySpan,
             "there are defaults for '\(Words.short(entry.key))', which is no stage kind",
             cause: "stage kinds are \(Words.list(names))",
-            hint: Spelling.closest(to: entry.key, among: names).map { "did you mean '\($0)'?" }))
+            hint: Words.closest(to: entry.key, among: names).map { "did you mean '\($0)'?" }))
         continue
       }
       switch entry.value.value {
       case .map, .null: break
       default:
-        report.append(
+        report.note(
           .error(
             "AX0212", at: entry.value.span,
             "'\(entry.key)' is \(Words.shape(entry.value))", cause: "it should be a map of options")
@@ -151,7 +188,7 @@ struct StageReader {
           value, optional, .init(path: "", name: entry.key), owner: entry.keySpan,
           type: .object(optional))
       }
-      report.append(contentsOf: checker.report)
+      report.note(contentsOf: checker.report)
     }
   }
 }

@@ -39,6 +39,11 @@ enum Words {
     return shown.isEmpty ? last : shown.joined(separator: ", ") + " and " + last
   }
 
+  /// The nearest of some known words; among very many, none, as that would take long.
+  static func closest(to word: String, among words: some Collection<String>) -> String? {
+    words.count > 2_000 ? nil : Spelling.closest(to: word, among: words)
+  }
+
   static func number(_ value: Double) -> String {
     if let whole = Int64(exactly: value), abs(whole) < 1 << 53 { return String(whole) }
     return "\(value)"

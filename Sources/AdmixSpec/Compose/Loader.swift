@@ -49,15 +49,15 @@ struct Loader {
         paths.append(path)
         let node = try YAMLReader.document(source, limits: limits)
         guard case .map = node.value else {
-          report.append(notAMap(node))
+          report.note(notAMap(node))
           return nil
         }
         return node
       } catch {
-        report.append(contentsOf: error)
+        report.note(contentsOf: error)
       }
     } catch {
-      report.append(
+      report.note(
         .error(
           error.code, at: include ?? SourceSpan(file: path, line: 0, column: 0),
           "cannot read \(include == nil ? "the file" : "'\(path)'")", cause: error.cause,
@@ -83,13 +83,13 @@ struct Loader {
   private mutating func checkMain(_ root: Node) {
     for field in PipelineFields.all where field.isRequired && root[field.name] == nil {
       if field.name == "admix" {
-        report.append(
+        report.note(
           .error(
             "AX0201", at: start(of: root), "the file does not say which version it is written for",
             cause: "every pipeline begins with it, so that later versions can tell",
             hint: "begin the file with 'admix: \(PipelineFields.version)'"))
       } else {
-        report.append(
+        report.note(
           .error(
             "AX0204", at: start(of: root), "the pipeline has no '\(field.name)'",
             cause: field.summary, hint: "add '\(field.name): my-dataset'"))
@@ -113,17 +113,17 @@ struct Loader {
 
   private mutating func checkKeys(_ root: Node, isMain: Bool) {
     let known = PipelineFields.all.map(\.name)
-    for member in root.members {
+    for member in root.members where !report.isFull {
       if !known.contains(member.key) {
-        let closest = Spelling.closest(to: member.key, among: known)
-        report.append(
+        let closest = Words.closest(to: member.key, among: known)
+        report.note(
           .error(
             "AX0203", at: member.keySpan, "unknown key '\(member.key)'",
             cause: "a pipeline has \(Words.list(known))",
             hint: closest.map { "did you mean '\($0)'?" }
               ?? "stages stand under 'stages:', values of your own under 'params:'"))
       } else if !isMain, PipelineFields.mainOnly.contains(member.key) {
-        report.append(
+        report.note(
           .error(
             "AX0125", at: member.keySpan, "an included file cannot set '\(member.key)'",
             cause: "it is said once, in the file that is run",
@@ -134,7 +134,7 @@ struct Loader {
 
   private mutating func checkVersion(_ root: Node) {
     guard let node = root["admix"], node.value != .int(PipelineFields.version) else { return }
-    report.append(
+    report.note(
       .error(
         "AX0202", at: node.span, "version '\(node.source ?? Words.shape(node))' is not known",
         cause: "this admix reads version \(PipelineFields.version) of the language",
@@ -147,7 +147,7 @@ struct Loader {
     if case .list(let items) = node.value { entries = items } else { entries = [node] }
     for entry in entries {
       guard let text = entry.text, !text.isEmpty, !text.contains("\0"), !text.contains("${") else {
-        report.append(
+        report.note(
           .error(
             "AX0124", at: entry.span, "'include' takes paths, as they are",
             cause: entry.text?.contains("${") == true
@@ -168,7 +168,7 @@ struct Loader {
       && Paths.isInside(
         files.resolved(path), files.resolved(projectFolder.isEmpty ? "." : projectFolder))
     guard isInside || (files.resolved(path) == path && Paths.isInside(path, projectFolder)) else {
-      report.append(
+      report.note(
         .error(
           "AX0122", at: place, "'\(text)' lies outside the project",
           cause:
@@ -178,7 +178,7 @@ struct Loader {
     }
     if let position = stack.firstIndex(of: path) {
       let circle = (stack[position...] + [path]).joined(separator: " -> ")
-      report.append(
+      report.note(
         .error(
           "AX0121", at: place, "files include each other: \(circle)", hint: "remove one include")
       )
@@ -198,7 +198,7 @@ struct Loader {
     case .map(let members): return members
     case .null: return []
     default:
-      report.append(
+      report.note(
         .error(
           "AX0212", at: node.span, "'\(name)' is \(Words.shape(node)), but should be a map",
           hint: "write '\(name):' and below it, indented, 'name: value'"))
@@ -209,9 +209,12 @@ struct Loader {
   private mutating func add(
     _ root: Node, _ name: String, to members: inout [Node.Member], what: String
   ) {
+    // Within one file the reader of YAML has seen to it.
+    let earlier = Dictionary(
+      members.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     for member in section(root, name) {
-      if let first = members.first(where: { $0.key == member.key }) {
-        report.append(twice(what, member, first))
+      if let first = earlier[member.key] {
+        report.note(twice(what, member, first))
       } else {
         members.append(member)
       }
@@ -227,15 +230,19 @@ struct Loader {
   }
 
   private mutating func mergeDefaults(_ root: Node, into document: inout Document) {
+    let positions = Dictionary(
+      document.defaults.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { first, _ in first })
     for member in section(root, "defaults") {
-      guard let index = document.defaults.firstIndex(where: { $0.key == member.key }) else {
+      guard let index = positions[member.key] else {
         document.defaults.append(member)
         continue
       }
       var merged = document.defaults[index].value.members
+      let earlier = Dictionary(
+        merged.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
       for option in member.value.members {
-        if let first = merged.first(where: { $0.key == option.key }) {
-          report.append(twice("default of '\(member.key)',", option, first))
+        if let first = earlier[option.key] {
+          report.note(twice("default of '\(member.key)',", option, first))
         } else {
           merged.append(option)
         }

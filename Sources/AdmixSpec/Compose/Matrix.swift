@@ -79,12 +79,21 @@ struct MatrixReader {
         "the axis '\(member.key)' is \(isEmpty ? "an empty list" : Words.shape(member.value))")
       return nil
     }
+    guard items.count <= Self.limit else {
+      report.note(
+        .error(
+          "AX0232", at: member.keySpan,
+          "the matrix of '\(stage.name)' has too many combinations",
+          cause: "'\(member.key)' alone has \(items.count) values; a stage may have \(Self.limit)",
+          hint: "give its axes fewer values"))
+      return nil
+    }
     var axis = Axis(
       name: member.key, values: [], labels: [], stage: stage.name, span: member.keySpan)
     for item in items where !failedPlaces.contains(item.span) {
       guard let label = label(item) else { continue }
       if axis.labels.contains(label) {
-        report.append(
+        report.note(
           .error(
             "AX0231", at: item.span, "the axis '\(member.key)' has '\(label)' twice",
             cause: "the stages made from it would have the same name", hint: "remove one"))
@@ -97,7 +106,7 @@ struct MatrixReader {
   }
 
   private mutating func problem(_ span: SourceSpan, _ fact: String) {
-    report.append(
+    report.note(
       .error(
         "AX0230", at: span, fact,
         cause: "a matrix is a map of axes, each a name with a list of values",
@@ -107,7 +116,7 @@ struct MatrixReader {
   /// The value as part of a stage's name.
   private mutating func label(_ node: Node) -> String? {
     if node.isSecret {
-      report.append(
+      report.note(
         .error(
           "AX0247", at: node.span, "a value of a matrix comes from the environment",
           cause: "it would become part of stage names, which are stored and shown",
@@ -124,7 +133,7 @@ struct MatrixReader {
         scalar.value > 0x20 && scalar.value != 0x7F && !"[],=/\\".unicodeScalars.contains(scalar)
       }
       if isPlain, !text.isEmpty, text.utf8.count <= 64 { return text }
-      report.append(
+      report.note(
         .error(
           "AX0230", at: node.span, "'\(Words.short(text))' cannot be a value of a matrix",
           cause:
@@ -132,7 +141,7 @@ struct MatrixReader {
           hint: "name the cases with short words and keep the long values in 'params:'"))
       return nil
     case .list, .map:
-      report.append(
+      report.note(
         .error(
           "AX0230", at: node.span, "a value of a matrix is \(Words.shape(node))",
           cause: "values become part of stage names, so each is a single value",

@@ -30,7 +30,7 @@ struct Overrides {
   mutating func apply(setting text: String, to params: inout [Node.Member]) {
     let place = SourceSpan(file: "--set \(Words.short(text))", line: 0, column: 0)
     guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-      report.append(
+      report.note(
         .error(
           "AX0250", at: place, "'\(Words.short(text))' sets nothing",
           cause: "there is no '=' after a name", hint: "write --set rows=1000"))
@@ -44,7 +44,7 @@ struct Overrides {
       let path = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
       set(value, path[...], in: &params, place: place, key: key)
     } catch {
-      report.append(
+      report.note(
         .error(
           "AX0250", at: place, "the value of '\(key)' cannot be read",
           cause: error.items.first?.fact,
@@ -89,11 +89,11 @@ struct Overrides {
   }
 
   private mutating func unknown(_ key: String, at place: SourceSpan, among known: [String]) {
-    report.append(
+    report.note(
       .error(
         "AX0251", at: place, "the pipeline has no param '\(key)'",
         cause: known.isEmpty ? "there is nothing of that name" : "it has \(Words.list(known))",
-        hint: Spelling.closest(to: key, among: known).map { "did you mean '\($0)'?" }
+        hint: Words.closest(to: key, among: known).map { "did you mean '\($0)'?" }
           ?? "params are declared, with a value, under 'params:' in the pipeline"))
   }
 }

@@ -48,6 +48,10 @@ package enum JSONSchema {
 
   private static func stage(_ kinds: [KindDescription]) -> JSONValue {
     var properties: [String: JSONValue] = ["matrix": property(PipelineFields.matrix)]
+    // Whether a kind takes seeds, which need not be known to help with typing.
+    for field in KindDescription.commonFields + KindDescription.randomnessFields {
+      properties[field.name] = property(field)
+    }
     for kind in kinds {
       properties[kind.name] = [
         "$ref": .string("#/$defs/options-\(kind.name)"), "description": .string(kind.summary),

@@ -14,6 +14,9 @@ package enum Reference {
       Beside its kind, a stage may have:
 
       \(table([PipelineFields.matrix]))
+      `description` and `after`, and where random numbers are drawn `seed` and `salt`, may stand beside the
+      kind or below it.
+
       Any value may be or hold `${…}`: `params.NAME`, `env.NAME`, `matrix.AXIS`, `pipeline.name` and
       arithmetic with them. A value that is nothing but `${…}` has the type of what it stands for.
       `$${` stands for the characters themselves.

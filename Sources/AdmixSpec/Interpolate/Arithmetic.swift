@@ -9,17 +9,19 @@ enum Arithmetic {
       report(problems, text, at: span, to: scope)
       return nil
     }
+    let isExact = span.length == text.unicodeScalars.count
     var isSecret = false
     var hasFailedName = false
     let result = expression.scalar(
       { name, place in
+        let place = isExact ? place : span
         guard case .value(let node) = scope.find(name, at: place) else {
           hasFailedName = true
           return nil
         }
         isSecret = isSecret || node.isSecret
         guard let scalar = scalar(node) else {
-          scope.report.append(
+          scope.report.note(
             .error(
               "AX0244", at: place, "\(Words.shape(node)) cannot be part of an expression",
               cause: "'\(name)' is \(Words.shape(node))"))
@@ -40,9 +42,14 @@ enum Arithmetic {
   private static func report(
     _ problems: Diagnostics, _ text: String, at span: SourceSpan, to scope: Scope
   ) {
-    scope.report.append(contentsOf: problems)
+    // Where escapes or folded lines make the text differ from the file, offsets into it mean nothing.
+    let isExact = span.length == text.unicodeScalars.count
+    for var item in problems.items {
+      if !isExact { item.span = span }
+      scope.report.note(item)
+    }
     if !problems.hasErrors {
-      scope.report.append(
+      scope.report.note(
         .error("AX0245", at: span, "'\(Words.short(text))' has no value"))
     }
   }

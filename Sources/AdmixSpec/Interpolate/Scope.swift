@@ -8,9 +8,14 @@ final class Scope {
   private enum Param {
     case raw(Node)
     case busy
-    case ready(Node)
+    case ready(Node, Size)
     /// A problem in it has been reported; what uses it says no more.
     case failed
+  }
+
+  private struct Size {
+    var nodes: Int
+    var height: Int
   }
 
   /// What a name came to.
@@ -24,7 +29,7 @@ final class Scope {
   private var busy: [String] = []
   private let environment: [String: String]
   private(set) var environmentNames: Set<String> = []
-  private let sources: [String: SourceText]
+  private var places: TemplatePlaces
   private var pipelineName: Param = .failed
 
   /// The values of the axes while a stage of a matrix is resolved.
@@ -37,10 +42,22 @@ final class Scope {
 
   init(environment: [String: String], sources: [String: SourceText]) {
     self.environment = environment
-    self.sources = sources
+    places = TemplatePlaces(sources: sources)
   }
 
   private var failures = 0
+
+  private static let depthLimit = 256
+  private static let nodeLimit = 2_000_000
+  private static let textLimit = 64 << 20
+  /// How deep we are, params within params included, so that the stack stays small.
+  private var level = 0
+  /// Where the param that is being resolved began, and how deep its value goes from there.
+  private var base = 0
+  private var reached = 0
+  private var produced = 0
+  private var textBytes = 0
+  private var isExhausted = false
 
   func define(_ members: [Node.Member], name: Node?) {
     for member in members {
@@ -56,6 +73,9 @@ final class Scope {
 
   /// The node with every `${…}` in it replaced.
   func resolve(_ node: Node) -> Node {
+    level += 1
+    defer { level -= 1 }
+    guard isWithinLimits(node) else { return fail(node) }
     switch node.value {
     case .text(let text) where Template.isTemplate(text):
       return interpolate(text, node) ?? fail(node)
@@ -76,6 +96,35 @@ final class Scope {
     }
   }
 
+  /// Params that hold params could grow without end, as aliases could, and so are counted as they are.
+  private func isWithinLimits(_ node: Node) -> Bool {
+    if isExhausted { return false }
+    produced += 1
+    reached = max(reached, level - base)
+    if level > Self.depthLimit {
+      tooDeep(node.span)
+      return false
+    }
+    guard produced > Self.nodeLimit || textBytes > Self.textLimit else { return true }
+    report.note(
+      .error(
+        "AX0108", at: node.span,
+        produced > Self.nodeLimit
+          ? "the pipeline grows to more than \(Self.nodeLimit) values"
+          : "the pipeline grows to more than \(Self.textLimit >> 20) MiB of text",
+        cause: "'${…}' is counted with everything it stands for"))
+    // Once is enough: everything after it would say the same.
+    isExhausted = true
+    return false
+  }
+
+  private func tooDeep(_ span: SourceSpan) {
+    report.note(
+      .error(
+        "AX0107", at: span, "nested more than \(Self.depthLimit) levels deep",
+        cause: "params count with what they refer to"))
+  }
+
   private func fail(_ node: Node) -> Node {
     failures += 1
     failedPlaces.insert(node.span)
@@ -84,7 +133,7 @@ final class Scope {
 
   private func checkKey(_ member: Node.Member) {
     guard member.key.contains("${") else { return }
-    report.append(
+    report.note(
       .error(
         "AX0246", at: member.keySpan, "a key cannot be made with '${…}'",
         cause: "names must be readable without knowing any values",
@@ -105,9 +154,8 @@ final class Scope {
       switch part {
       case .literal(let text): out += text
       case .unclosed(let occurrence):
-        let start =
-          sources[node.span.file]?.place(of: "${", occurrence: occurrence, after: node.span)
-        report.append(
+        let start = places.opening(occurrence, in: node.span)
+        report.note(
           .error(
             "AX0240", at: start ?? node.span, "'${' is not closed",
             hint: "write '}' at its end, or '$${' for the characters themselves"))
@@ -119,7 +167,7 @@ final class Scope {
           continue
         }
         guard let piece = Self.spliced(value) else {
-          report.append(
+          report.note(
             .error(
               "AX0244", at: span, "\(Words.shape(value)) cannot become part of a text",
               cause: "'\(Words.short(inside))' is \(Words.shape(value))",
@@ -128,6 +176,11 @@ final class Scope {
           continue
         }
         out += piece
+        textBytes += piece.utf8.count
+        if textBytes > Self.textLimit {
+          _ = isWithinLimits(node)
+          return nil
+        }
         isSecret = isSecret || value.isSecret
       }
     }
@@ -145,13 +198,7 @@ final class Scope {
   }
 
   private func place(_ inside: String, _ occurrence: Int, _ node: Node) -> SourceSpan {
-    guard let source = sources[node.span.file],
-      let start = source.place(of: "${", occurrence: occurrence, after: node.span)
-    else { return node.span }
-    if inside.isEmpty { return start.slice(offset: 0, length: 3) }
-    let span = start.slice(offset: 2, length: inside.unicodeScalars.count)
-    // Escapes and folded lines make the text differ from the file; then the whole value is shown.
-    return source.text(at: span) == inside ? span : node.span
+    places.place(of: inside, occurrence: occurrence, in: node.span)
   }
 
   // MARK: Expressions
@@ -161,7 +208,7 @@ final class Scope {
     let leading = scalars.prefix { $0 == " " || $0 == "\t" }.count
     let trailing = scalars.reversed().prefix { $0 == " " || $0 == "\t" }.count
     guard leading < scalars.count else {
-      report.append(
+      report.note(
         .error(
           "AX0241", at: span, "there is no name within '${}'",
           hint: "write a name such as '${params.rows}', or '$${' for the characters themselves"))
@@ -210,6 +257,15 @@ final class Scope {
       if params[parts[1]] == nil { return unknown(parts.joined(separator: "."), at: span) }
       return .failed
     }
+    // A list or a map is counted with all of its param, which is never too little.
+    if node.source == nil, case .ready(_, let size) = params[parts[1]] {
+      produced += size.nodes
+      reached = max(reached, level - base + size.height)
+      if reached > Self.depthLimit {
+        tooDeep(span)
+        return .failed
+      }
+    }
     for depth in 2..<max(2, parts.count) {
       guard let next = node[parts[depth]] else {
         let known = node.members.map { parts[..<depth].joined(separator: ".") + "." + $0.key }
@@ -222,7 +278,7 @@ final class Scope {
 
   private func topParam(_ name: String, at span: SourceSpan) -> Found {
     switch params[name] {
-    case .ready(let node): return .value(node)
+    case .ready(let node, _): return .value(node)
     case .failed, nil: return .failed
     case .busy:
       circle(name, at: span)
@@ -230,11 +286,14 @@ final class Scope {
     case .raw(let raw):
       params[name] = .busy
       busy.append(name)
-      let before = failures
+      let before = (failures, produced, base, reached)
+      (base, reached) = (level, 0)
       let node = withoutMatrix { resolve(raw) }
+      let size = Size(nodes: produced - before.1, height: reached)
+      (base, reached) = (before.2, before.3)
       busy.removeLast()
-      let isWhole = failures == before
-      params[name] = isWhole ? .ready(node) : .failed
+      let isWhole = failures == before.0
+      params[name] = isWhole ? .ready(node, size) : .failed
       return isWhole ? .value(node) : .failed
     }
   }
@@ -251,7 +310,7 @@ final class Scope {
   private func circle(_ name: String, at span: SourceSpan) {
     let start = busy.firstIndex(of: name) ?? 0
     let path = (busy[start...] + [name]).map { "'\($0)'" }.joined(separator: " -> ")
-    report.append(
+    report.note(
       .error(
         "AX0242", at: span, "params refer to each other in a circle: \(path)",
         hint: "give one of them a value of its own"))
@@ -260,7 +319,7 @@ final class Scope {
   private func environment(_ name: String, at span: SourceSpan) -> Found {
     environmentNames.insert(name)
     guard let value = environment[name] else {
-      report.append(
+      report.note(
         .error(
           "AX0243", at: span, "the environment variable '\(name)' is not set",
           hint: "set it before the command: \(name)=… admix run"))
@@ -273,7 +332,7 @@ final class Scope {
     if let entry = combination.first(where: { $0.axis == axis }) { return .value(entry.value) }
     if isSearching { return .failed }
     guard !combination.isEmpty else {
-      report.append(
+      report.note(
         .error(
           "AX0241", at: span, "unknown name 'matrix.\(axis)'",
           cause: "neither this stage nor one that it reads from has a 'matrix:'",
@@ -285,10 +344,10 @@ final class Scope {
 
   private func name(at span: SourceSpan) -> Found {
     switch pipelineName {
-    case .ready(let node): return .value(node)
+    case .ready(let node, _): return .value(node)
     case .failed: return .failed
     case .busy:
-      report.append(
+      report.note(
         .error(
           "AX0242", at: span, "the pipeline's name refers to itself",
           hint: "write the name out"))
@@ -298,20 +357,20 @@ final class Scope {
       let before = failures
       let node = withoutMatrix { resolve(raw) }
       let isWhole = failures == before
-      pipelineName = isWhole ? .ready(node) : .failed
+      pipelineName = isWhole ? .ready(node, Size(nodes: 1, height: 1)) : .failed
       return isWhole ? .value(node) : .failed
     }
   }
 
   private func unknown(_ path: String, at span: SourceSpan, known: [String]? = nil) -> Found {
-    if isSearching { return .failed }
+    if isSearching || report.isFull { return .failed }
     let names =
       known
       ?? paramOrder.map { "params.\($0)" } + combination.map { "matrix.\($0.axis)" } + [
         "pipeline.name"
       ]
     let space = path.split(separator: ".").first.map(String.init) ?? path
-    var hint = Spelling.closest(to: path, among: names).map { "did you mean '\($0)'?" }
+    var hint = Words.closest(to: path, among: names).map { "did you mean '\($0)'?" }
     if params[path] != nil { hint = "did you mean 'params.\(path)'?" }
     if hint == nil, path.contains("-") {
       hint = "a '-' between letters is part of a name; to subtract, put spaces around it"
@@ -320,7 +379,7 @@ final class Scope {
       hint = "add it under 'params:'"
     }
     let isSpace = ["params", "env", "matrix", "pipeline"].contains(space)
-    report.append(
+    report.note(
       .error(
         "AX0241", at: span, "unknown name '\(Words.short(path))'",
         cause: isSpace
@@ -336,7 +395,7 @@ final class Scope {
   func resolvedParams() -> [(name: String, value: Node)] {
     paramOrder.compactMap { name in
       guard case .raw = params[name] else {
-        if case .ready(let node) = params[name] { return (name, node) }
+        if case .ready(let node, _) = params[name] { return (name, node) }
         return nil
       }
       guard

@@ -46,7 +46,10 @@ package enum PipelineFields {
 
 extension KindDescription {
   /// Everything that may stand under the kind's name in a stage.
-  package var allFields: [Field] {
-    fields + Self.commonFields + (usesRandomness ? Self.randomnessFields : [])
+  package var allFields: [Field] { fields + shared }
+
+  /// What may stand beside the kind's name as well.
+  package var shared: [Field] {
+    Self.commonFields + (usesRandomness ? Self.randomnessFields : [])
   }
 }

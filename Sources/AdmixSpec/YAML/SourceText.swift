@@ -117,33 +117,6 @@ package struct SourceText: Sendable {
     return max(1, end - (start - lineStarts[index].scalar))
   }
 
-  /// Where the `count`-th (from 0) occurrence of `word` after a place stands.
-  ///
-  /// It finds a part of a scalar in the file again, whatever quoting or folding the scalar has.
-  func place(of word: String, occurrence count: Int, after span: SourceSpan) -> SourceSpan? {
-    guard span.line >= 1, span.line <= lineStarts.count else { return nil }
-    let wanted = Array(word.unicodeScalars)
-    var remaining = count
-    var column = span.column
-    for number in span.line...min(lineStarts.count, span.line + 200) {
-      let text = Array((line(number) ?? "").unicodeScalars)
-      var index = max(0, column - 1)
-      while index + wanted.count <= text.count {
-        if text[index..<(index + wanted.count)].elementsEqual(wanted) {
-          if remaining == 0 {
-            return SourceSpan(file: file, line: number, column: index + 1, length: wanted.count)
-          }
-          remaining -= 1
-          index += wanted.count
-        } else {
-          index += 1
-        }
-      }
-      column = 1
-    }
-    return nil
-  }
-
   /// The text that begins at a place and is as long as the span says.
   func text(at span: SourceSpan) -> String {
     let scalars = (line(span.line) ?? "").unicodeScalars.dropFirst(span.column - 1)

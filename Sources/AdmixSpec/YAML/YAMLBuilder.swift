@@ -53,7 +53,7 @@ struct YAMLBuilder {
         let event = try events.next()
         isDone = try take(event)
       } catch {
-        report.append(diagnostic(error))
+        report.note(diagnostic(error))
         isDone = true
       }
       // One problem of this kind makes a thousand more likely than not.
@@ -69,7 +69,7 @@ struct YAMLBuilder {
     case .streamEnd: return true
     case .documentStart:
       if isStrict, !documents.isEmpty {
-        report.append(
+        report.note(
           .error(
             "AX0112", at: span(event), "a second document begins here",
             cause: "a pipeline is one YAML document; everything after it would be ignored",
@@ -111,7 +111,7 @@ struct YAMLBuilder {
   }
 
   private mutating func tooDeep(_ event: YAMLEvent) -> Bool {
-    report.append(
+    report.note(
       .error(
         "AX0107", at: source.span(from: event.start, to: event.start + 1),
         "nested more than \(limits.depth) levels deep",
@@ -124,16 +124,16 @@ struct YAMLBuilder {
   private mutating func alias(_ name: String, _ event: YAMLEvent) -> Bool {
     let place = span(event)
     guard let entry = anchors[name] else {
-      report.append(
+      report.note(
         .error(
           "AX0109", at: place, "there is no anchor '&\(name)' before this alias",
-          hint: Spelling.closest(to: name, among: anchors.keys).map { "did you mean '*\($0)'?" }))
+          hint: Words.closest(to: name, among: anchors.keys).map { "did you mean '*\($0)'?" }))
       return add(
         Built(node: Node(.null, at: place), count: 1, height: 0, isScalar: true, keyText: name),
         event)
     }
     guard let built = entry else {
-      report.append(
+      report.note(
         .error(
           "AX0109", at: place, "the alias '*\(name)' stands inside what it names",
           cause: "a value cannot hold itself"))
@@ -152,7 +152,7 @@ struct YAMLBuilder {
     if case .listEnd = event.kind { total -= built.count - 1 }
     if case .mapEnd = event.kind { total -= built.count - 1 }
     if total > limits.nodes {
-      report.append(
+      report.note(
         .error(
           "AX0108", at: span(event), "the file holds more than \(limits.nodes) values",
           cause: "aliases are counted with everything they stand for"))
@@ -181,7 +181,7 @@ struct YAMLBuilder {
   private mutating func take(key built: Built, at place: SourceSpan, into frame: inout Frame) {
     frame.skipsValue = true
     guard built.isScalar else {
-      report.append(
+      report.note(
         .error(
           "AX0114", at: place, "a list or a map cannot be a key",
           cause: "options are found by name",
@@ -190,7 +190,7 @@ struct YAMLBuilder {
     }
     let text = built.keyText
     if isStrict, text == "<<", built.node.source != nil {
-      report.append(
+      report.note(
         .error(
           "AX0113", at: place, "merge keys ('<<') are not part of YAML 1.2",
           cause: "readers disagree on what they do",
@@ -198,7 +198,7 @@ struct YAMLBuilder {
       return
     }
     if let first = frame.places[text] {
-      report.append(
+      report.note(
         .error(
           "AX0106", at: place, "the key '\(text)' stands here a second time",
           cause: "it stands already at line \(first.line), column \(first.column)",
@@ -234,7 +234,7 @@ struct YAMLBuilder {
     }
     if let value { return node(value) }
     let name = tag.dropFirst(Self.prefix.count)
-    report.append(
+    report.note(
       .error(
         "AX0111", at: place, "'\(text)' is not what its tag '!!\(name)' says",
         hint: "remove the tag, or write '!!str' to keep the text"))
@@ -247,7 +247,7 @@ struct YAMLBuilder {
     }
     let known = ["str", "null", "bool", "int", "float", "seq", "map"].map { Self.prefix + $0 }
     if known.contains(tag) {
-      report.append(
+      report.note(
         .error(
           "AX0111", at: span(event),
           "\(isMap ? "a map" : "a list") is not what its tag '!!\(tag.dropFirst(Self.prefix.count))' says",
@@ -260,7 +260,7 @@ struct YAMLBuilder {
   private mutating func unknown(_ tag: String, _ place: SourceSpan) {
     guard isStrict else { return }
     let shown = tag.hasPrefix(Self.prefix) ? "!!" + tag.dropFirst(Self.prefix.count) : tag
-    report.append(
+    report.note(
       .error(
         "AX0110", at: place, "the tag '\(shown)' has no meaning here",
         cause: "a pipeline is data: text, numbers, true, false, null, lists and maps",

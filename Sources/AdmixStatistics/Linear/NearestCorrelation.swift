@@ -19,7 +19,9 @@ extension SquareMatrix {
       for k in r.values.indices { correction.values[k] = x.values[k] - r.values[k] }
       var next = x
       for i in 0..<size { next[i, i] = 1 }
-      for k in next.values.indices { change = max(change, (next.values[k] - y.values[k]).magnitude) }
+      for k in next.values.indices {
+        change = max(change, (next.values[k] - y.values[k]).magnitude)
+      }
       y = next
       if change < 1e-8 { break }
     }

@@ -1,0 +1,186 @@
+import AdmixModel
+import Foundation
+
+/// Finds where records end, without looking into fields: quotes count at the start of a field only.
+///
+/// Reads with `pread`, so that a file cut short meanwhile gives an error and not a signal.
+package struct CSVScanner {
+  private let dialect: CSVDialect
+
+  package init(_ dialect: CSVDialect) { self.dialect = dialect }
+
+  /// Cuts the part of a file from `start` into pieces of so many records.
+  package func ranges(
+    path: String, name: String, from start: Int, line: Int, recordsEach: Int
+  ) throws -> [CSVRange] {
+    let file = try CSVFile(path: path, name: name)
+    var ranges: [CSVRange] = []
+    var piece = CSVRange(start: start, end: start, line: line, records: 0)
+    var scan = State(line: line)
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { block.deallocate() }
+    var position = start
+    while true {
+      let count = try file.read(into: block, at: position)
+      if count == 0 { break }
+      let bytes = UnsafeBufferPointer(
+        start: block.baseAddress?.assumingMemoryBound(to: UInt8.self), count: count)
+      scan.feed(bytes, dialect) { offset, line, isRecord in
+        if isRecord { piece.records += 1 }
+        if piece.records == recordsEach {
+          piece.end = position + offset
+          ranges.append(piece)
+          piece = CSVRange(start: position + offset, end: position + offset, line: line, records: 0)
+        }
+      }
+      position += count
+    }
+    if scan.isInQuotes {
+      throw Diagnostic.error(
+        "AX0413", at: SourceSpan(file: name, line: scan.quoteLine, column: 1),
+        "a quoted field is not closed",
+        hint: "if quotes are ordinary characters here, write format: {csv: {quote: ''}}")
+    }
+    if scan.hasContent { piece.records += 1 }
+    piece.end = position
+    if piece.records > 0 || ranges.isEmpty { ranges.append(piece) }
+    return ranges
+  }
+
+  /// Where in a record the scan stands, across blocks.
+  private struct State {
+    var line: Int
+    var isInQuotes = false
+    var quoteLine = 0
+    var hasContent = false
+    private var isFieldStart = true
+    private var isLineStart = true
+    private var isComment = false
+    private var endedWithReturn = false
+    private var isEscaped = false
+
+    init(line: Int) { self.line = line }
+
+    /// - Parameter ended: called after each line that ends a record: the offset after it, the number
+    ///   of the next line, and whether there was anything on it.
+    mutating func feed(
+      _ bytes: UnsafeBufferPointer<UInt8>, _ dialect: CSVDialect,
+      _ ended: (Int, Int, Bool) -> Void
+    ) {
+      let delimiter = dialect.delimiter
+      let quote = dialect.quote.map(Int.init) ?? -1
+      let escape = dialect.escape.map(Int.init) ?? -1
+      let comment = dialect.comment.map(Int.init) ?? -1
+      let trims = dialect.trimsSpaces
+      for index in 0..<bytes.count {
+        let byte = bytes[index]
+        if endedWithReturn {
+          endedWithReturn = false
+          // The line was counted at the return; a newline after it belongs to the same end.
+          if byte == 0x0a {
+            continue
+          }
+        }
+        if isInQuotes {
+          if isEscaped {
+            isEscaped = false
+          } else if Int(byte) == escape {
+            isEscaped = true
+          } else if Int(byte) == quote {
+            // A doubled quote closes here and opens again at the next byte, which comes to the same.
+            isInQuotes = false
+            wasQuoted = true
+          } else if byte == 0x0a {
+            line += 1
+          }
+          continue
+        }
+        switch byte {
+        case 0x0a, 0x0d:
+          line += 1
+          let isRecord = hasContent && !isComment
+          hasContent = false
+          isComment = false
+          isFieldStart = true
+          isLineStart = true
+          if byte == 0x0d {
+            endedWithReturn = true
+            // Whether a newline follows is seen only at the next byte; the piece may begin with it.
+            ended(index + 1, line, isRecord)
+          } else {
+            ended(index + 1, line, isRecord)
+          }
+        case delimiter:
+          isFieldStart = true
+          isLineStart = false
+          hasContent = true
+        default:
+          if isLineStart, Int(byte) == comment { isComment = true }
+          if Int(byte) == quote, isFieldStart || wasQuoted, !isComment {
+            isInQuotes = true
+            quoteLine = line
+            hasContent = true
+            isFieldStart = false
+            wasQuoted = false
+            isLineStart = false
+            continue
+          }
+          hasContent = true
+          isLineStart = false
+          if !(trims && (byte == 0x20 || byte == 0x09) && isFieldStart) { isFieldStart = false }
+        }
+        wasQuoted = false
+      }
+    }
+
+    /// The byte before closed a quoted part.
+    private var wasQuoted = false
+  }
+}
+
+/// A file that is read by position.
+package final class CSVFile {
+  private let descriptor: Int32
+  private let name: String
+  package let size: Int
+
+  package init(path: String, name: String) throws {
+    self.name = name
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    var status = stat()
+    guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
+      throw Diagnostic.error(
+        "AX0404", at: SourceSpan(file: name, line: 0, column: 0), "'\(name)' cannot be read",
+        cause: String(cString: strerror(errno)))
+    }
+    size = Int(status.st_size)
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Fills the buffer as far as the file goes.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = pread(
+        descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled,
+        off_t(offset + filled))
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw Diagnostic.error(
+          "AX0404", at: SourceSpan(file: name, line: 0, column: 0), "'\(name)' cannot be read",
+          cause: String(cString: strerror(errno)))
+      }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// The bytes of a range; fewer where the file ends before.
+  package func bytes(_ range: Range<Int>) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      count = try read(into: UnsafeMutableRawBufferPointer(buffer), at: range.lowerBound)
+    }
+  }
+}

@@ -1,0 +1,246 @@
+package import AdmixModel
+
+/// The fields of some records: where each begins and ends, row by row.
+struct CSVTokens {
+  /// The text of the records.
+  let bytes: [UInt8]
+  /// Fields that had to be unescaped, one after the other.
+  private(set) var side: [UInt8] = []
+  /// For each field, row by row, `fields` to a row: its place in `bytes`, or in `side` where the top
+  /// bit is set.
+  private(set) var starts: [UInt32] = []
+  private(set) var ends: [UInt32] = []
+  let fields: Int
+  private(set) var rows = 0
+  private(set) var rejects: [RejectedRow] = []
+  /// Where each row begins in `bytes`.
+  private(set) var rowStarts: [UInt32] = []
+
+  private static let sideBit: UInt32 = 0x8000_0000
+
+  /// Cuts records into fields.
+  ///
+  /// - Parameters:
+  ///   - fields: how many each record must have; nil takes the first record's number.
+  ///   - limit: stops after so many records.
+  init(
+    _ bytes: [UInt8], dialect: CSVDialect, fields expected: Int?, name: String, firstLine: Int,
+    limit: Int = .max
+  ) throws {
+    guard bytes.count < Int(Self.sideBit) else {
+      throw Diagnostic.error(
+        "AX0414", at: SourceSpan(file: name, line: firstLine, column: 1),
+        "a run of records is longer than 2 GiB")
+    }
+    var starts: [UInt32] = []
+    var ends: [UInt32] = []
+    var rowStarts: [UInt32] = []
+    var side: [UInt8] = []
+    var rejects: [RejectedRow] = []
+    var width = expected ?? -1
+    starts.reserveCapacity(bytes.count / 6)
+    ends.reserveCapacity(bytes.count / 6)
+    let delimiter = dialect.delimiter
+    let quote = dialect.quote.map(Int.init) ?? -1
+    let escape = dialect.escape.map(Int.init) ?? -1
+    let comment = dialect.comment.map(Int.init) ?? -1
+    let trims = dialect.trimsSpaces
+    var rows = 0
+    try bytes.withUnsafeBufferPointer { text in
+      let count = text.count
+      var at = 0
+      while at < count, rows < limit {
+        let rowStart = at
+        // Blank lines and comments are no records.
+        let byte = text[at]
+        if byte == 0x0a || byte == 0x0d {
+          at += 1
+          if width == 1, expected != nil, at < count || byte == 0x0a, rowStart > 0 || rows > 0,
+            !(byte == 0x0a && rowStart > 0 && text[rowStart - 1] == 0x0d)
+          {
+            // With one column, a blank line is a row without a value.
+            starts.append(UInt32(rowStart))
+            ends.append(UInt32(rowStart))
+            rowStarts.append(UInt32(rowStart))
+            rows += 1
+          }
+          continue
+        }
+        if Int(byte) == comment {
+          while at < count, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
+          continue
+        }
+        let firstField = starts.count
+        let sideMark = side.count
+        var isRowOpen = true
+        while isRowOpen {
+          var from = at
+          if trims { while from < count, text[from] == 0x20 || text[from] == 0x09 { from += 1 } }
+          if from < count, Int(text[from]) == quote {
+            // A quoted field: to the closing quote, and whatever follows it up to the delimiter.
+            var index = from + 1
+            let plainStart = index
+            var isPlain = true
+            var copy: [UInt8] = []
+            var copied = index
+            while index < count {
+              let byte = text[index]
+              if Int(byte) == escape, escape != quote, index + 1 < count {
+                isPlain = false
+                copy.append(contentsOf: text[copied..<index])
+                copied = index + 1
+                index += 2
+                continue
+              }
+              if Int(byte) == quote {
+                if index + 1 < count, Int(text[index + 1]) == quote {
+                  isPlain = false
+                  copy.append(contentsOf: text[copied...index])
+                  index += 2
+                  copied = index
+                  continue
+                }
+                break
+              }
+              index += 1
+            }
+            let close = index
+            at = min(count, index + 1)
+            let tail = at
+            while at < count, text[at] != delimiter, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
+            var tailEnd = at
+            if trims { while tailEnd > tail, text[tailEnd - 1] == 0x20 || text[tailEnd - 1] == 0x09 { tailEnd -= 1 } }
+            if isPlain, tail == tailEnd {
+              starts.append(UInt32(plainStart))
+              ends.append(UInt32(close))
+            } else {
+              copy.append(contentsOf: text[copied..<close])
+              copy.append(contentsOf: text[tail..<tailEnd])
+              starts.append(UInt32(side.count) | Self.sideBit)
+              side.append(contentsOf: copy)
+              ends.append(UInt32(side.count) | Self.sideBit)
+            }
+          } else {
+            at = from
+            while at < count {
+              let byte = text[at]
+              if byte == delimiter || byte == 0x0a || byte == 0x0d { break }
+              at += 1
+            }
+            var to = at
+            if trims { while to > from, text[to - 1] == 0x20 || text[to - 1] == 0x09 { to -= 1 } }
+            starts.append(UInt32(from))
+            ends.append(UInt32(to))
+          }
+          if at >= count {
+            isRowOpen = false
+          } else if text[at] == delimiter {
+            at += 1
+            if at == count {
+              // A delimiter at the very end leaves one more, empty, field.
+              starts.append(UInt32(at))
+              ends.append(UInt32(at))
+              isRowOpen = false
+            }
+          } else {
+            if text[at] == 0x0d, at + 1 < count, text[at + 1] == 0x0a { at += 1 }
+            at += 1
+            isRowOpen = false
+          }
+        }
+        var found = starts.count - firstField
+        if width < 0 { width = found }
+        if found < width, dialect.ragged == .pad {
+          for _ in found..<width {
+            starts.append(UInt32(rowStart))
+            ends.append(UInt32(rowStart))
+          }
+          found = width
+        }
+        if found != width {
+          let line = firstLine + Self.lines(text, upTo: rowStart)
+          let fact = "the row has \(found) fields and the file \(width)"
+          guard dialect.ragged == .reject else {
+            throw Diagnostic.error(
+              "AX0415", at: SourceSpan(file: name, line: line, column: 1), fact,
+              hint: "format: {csv: {ragged: reject}} leaves such rows out and counts them")
+          }
+          rejects.append(RejectedRow(line: line, reason: fact))
+          starts.removeSubrange(firstField...)
+          ends.removeSubrange(firstField...)
+          side.removeSubrange(sideMark...)
+          continue
+        }
+        rowStarts.append(UInt32(rowStart))
+        rows += 1
+      }
+    }
+    self.bytes = bytes
+    self.side = side
+    self.starts = starts
+    self.ends = ends
+    self.rowStarts = rowStarts
+    self.rejects = rejects
+    self.rows = rows
+    fields = max(0, width)
+  }
+
+  /// How many line ends there are before an offset: LF, CRLF or CR, each once.
+  private static func lines(_ text: UnsafeBufferPointer<UInt8>, upTo end: Int) -> Int {
+    var lines = 0
+    for index in 0..<end where text[index] == 0x0a || text[index] == 0x0d {
+      if text[index] == 0x0a, index > 0, text[index - 1] == 0x0d { continue }
+      lines += 1
+    }
+    return lines
+  }
+
+  /// The place of a field in the file: its line, and its column in characters of one byte or more.
+  func place(row: Int, field: Int, name: String, firstLine: Int) -> SourceSpan {
+    let start = Int(starts[row * fields + field])
+    let isAside = start & Int(Self.sideBit) != 0
+    let at = isAside ? Int(rowStarts[row]) : start
+    return bytes.withUnsafeBufferPointer { text in
+      let line = firstLine + Self.lines(text, upTo: at)
+      var lineStart = at
+      while lineStart > 0, text[lineStart - 1] != 0x0a, text[lineStart - 1] != 0x0d { lineStart -= 1 }
+      let column = text[lineStart..<at].reduce(1) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
+      return SourceSpan(file: name, line: line, column: column)
+    }
+  }
+
+  /// Calls the body with the bytes of every field of a column, row by row.
+  @inline(__always)
+  func forEach(_ field: Int, _ body: (Int, UnsafeBufferPointer<UInt8>) -> Bool) {
+    bytes.withUnsafeBufferPointer { text in
+      side.withUnsafeBufferPointer { other in
+        starts.withUnsafeBufferPointer { starts in
+          ends.withUnsafeBufferPointer { ends in
+            var index = field
+            for row in 0..<rows {
+              let start = starts[index]
+              let end = ends[index]
+              let cell: UnsafeBufferPointer<UInt8>
+              if start & Self.sideBit == 0 {
+                cell = UnsafeBufferPointer(rebasing: text[Int(start)..<Int(end)])
+              } else {
+                cell = UnsafeBufferPointer(
+                  rebasing: other[Int(start & ~Self.sideBit)..<Int(end & ~Self.sideBit)])
+              }
+              if !body(row, cell) { return }
+              index += fields
+            }
+          }
+        }
+      }
+    }
+  }
+
+  func text(row: Int, field: Int) -> String {
+    let start = starts[row * fields + field]
+    let end = ends[row * fields + field]
+    return start & Self.sideBit == 0
+      ? String(decoding: bytes[Int(start)..<Int(end)], as: UTF8.self)
+      : String(decoding: side[Int(start & ~Self.sideBit)..<Int(end & ~Self.sideBit)], as: UTF8.self)
+  }
+}

@@ -1,0 +1,98 @@
+package import AdmixEngine
+import AdmixExpression
+import AdmixGenerators
+package import AdmixModel
+package import AdmixSpec
+
+/// Makes synthetic rows: learned from a dataset, or from rules.
+package struct Generate: StageKind {
+  package static let description = KindDescription(
+    name: "generate", revision: 1,
+    summary: "Makes synthetic rows with a generator, learned from a dataset or from rules.",
+    fields: [
+      .optional("learn", .edge(.dataset), "The dataset whose rows the generator learns from."),
+      .optional(
+        "with", .variant(BuiltinGenerators.variants), default: "gaussian-copula",
+        "Which generator, with its options."),
+      .optional("rows", .count, "How many rows to make."),
+      Condition.field,
+      .optional(
+        "keep", .listOrOne(.expression),
+        "Rules that every row satisfies: bounds on one column by construction, others by drawing again; refused where hardly any row would."
+      ),
+    ],
+    // The generator decides: its tables, and the model where it learns one.
+    outputs: nil,
+    usesRandomness: true,
+    example: """
+      learn: parts.train
+      with: gaussian-copula
+      rows: 10000
+      where: {sex: Female, age: {between: [30, 40]}}
+      keep: ["hours-per-week <= 99"]
+      """)
+
+  let generator: any Generator
+  let generatorName: String
+  let rows: Int?
+  let conditions: [Condition]
+  let keep: [KeepText]
+  let learnSpan: SourceSpan
+  let span: SourceSpan
+  let prepared = PreparedSamplers()
+
+  package init(_ options: OptionValues, report: inout Diagnostics) {
+    span = options.span
+    learnSpan = options["learn"]?.span ?? options.span
+    let chosen = options["with"]
+    let member = chosen?.members.first
+    let name = member?.key ?? chosen?.text ?? "gaussian-copula"
+    let type: any Generator.Type = BuiltinGenerators.named(name) ?? GaussianCopula.self
+    generatorName = type.description.name
+    if BuiltinGenerators.named(name) == nil {
+      report.append(
+        .error(
+          "AX0304", at: member?.keySpan ?? chosen?.span ?? options.span,
+          "unknown generator '\(name)'", cause: "no built-in generator has this name",
+          hint: Spelling.closest(
+            to: name, among: BuiltinGenerators.all.map { $0.description.name }
+          ).map { "did you mean '\($0)'?" }))
+    }
+    generator = type.init(
+      member?.value ?? Node(.map([]), at: chosen?.span ?? options.span), report: &report)
+    rows = options["rows"]?.int
+    conditions = Condition.all(in: options["where"], report: &report)
+    keep = KeepText.all(in: options["keep"], report: &report)
+    if type.description.needsLearning {
+      if options["learn"] == nil {
+        report.append(
+          .error(
+            "AX0612", at: options.span, "'learn' is missing",
+            cause: "\(type.description.name) learns from a dataset",
+            hint: "learn: the name of a stage"))
+      }
+      if rows == nil {
+        report.append(
+          .error(
+            "AX0612", at: options.span, "'rows' is missing",
+            cause: "\(type.description.name) makes as many rows as it is asked for",
+            hint: "rows: 10000"))
+      }
+    }
+  }
+
+  package var outputs: [String] {
+    generator.tables + (Swift.type(of: generator).description.needsLearning ? ["model"] : [])
+  }
+
+  package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
+    let learned = inputs["learn"]
+    if Swift.type(of: generator).description.needsLearning, learned == nil { return [:] }
+    let schemas = generator.schemas(learned: learned, report: &report)
+    if let first = generator.tables.first, let schema = schemas[first] {
+      for condition in conditions { condition.check(schema, report: &report) }
+      for rule in keep { _ = rule.compiled(schema, report: &report) }
+    }
+    return schemas
+  }
+}

@@ -1,0 +1,286 @@
+import AdmixData
+import AdmixEngine
+import AdmixModel
+import AdmixSpec
+import Foundation
+
+/// Drives the ingest of CSV and TSV files.
+struct SeparatedIngest {
+  private let kind: Ingest
+  private let stage: any StageContext
+  private let files: [SourceFile]
+
+  init(_ kind: Ingest, _ stage: any StageContext, _ files: [SourceFile]) {
+    self.kind = kind
+    self.stage = stage
+    self.files = files
+  }
+
+  func outputs() async throws -> StageOutputs {
+    let (format, declared, span) = kind.options
+    let scans = try await stage.run(
+      files.map { file in
+        var delimiter = format.delimiter
+        if delimiter == nil, format.kind(of: file.name) == .tsv { delimiter = 0x09 }
+        let parameters = ScanParameters(
+          dialect: format.dialect, delimiter: delimiter, header: format.header,
+          skippedLines: format.skippedLines, encoding: format.encoding)
+        return TaskRequest(step: "scan", parameters: try .init(encoding: parameters), files: [file])
+      })
+    let found = try scans.map { try $0.value.decoded(ScanResult.self) }
+    guard let first = found.first, let firstFile = files.first else {
+      throw TaskFailure(.error("AX0402", at: span, "there is no file to read"), reason: .input)
+    }
+    let names = try self.names(first.sketch, firstFile.name)
+    for (file, result) in zip(files, found) {
+      try checkSame(names, first.sketch, result.sketch, file.name, firstFile.name)
+    }
+    try kind.checkDeclared(names, in: firstFile.name)
+
+    // The guess: what all beginnings together look like.
+    var types = [CellType](repeating: .empty, count: names.count)
+    for result in found {
+      for (index, type) in result.sketch.types.enumerated() { types[index] = types[index].joined(type) }
+    }
+    let plans = names.indices.map { index in
+      let column = declared.first { $0.name == names[index] }
+      return CSVColumnPlan(
+        name: names[index], type: types[index], declared: column?.type, format: column?.format)
+    }
+    var requests: [TaskRequest] = []
+    for (index, result) in found.enumerated() {
+      for range in result.ranges where range.records > 0 {
+        requests.append(
+          try request(files[index], scans[index], result.sketch.dialect, range, plans))
+      }
+    }
+    var pieces = try await stage.run(requests)
+    var summaries = try pieces.map { try $0.value.decoded(ReadResult.self) }
+    let total = Self.merged(summaries, names.count)
+    let final = plans.indices.map { index in
+      var plan = plans[index]
+      plan.type = total[index].type == .empty ? .text : total[index].type
+      return plan
+    }
+    let schemas = plans.indices.map { Self.schema(final[$0], total[$0]) }
+    // Pieces that were read with another type than all of them together have.
+    let again = summaries.indices.filter { piece in
+      plans.indices.contains { index in
+        let one = summaries[piece].columns[index]
+        if one.kept != schemas[index].type { return true }
+        return schemas[index].type == .datetime && final[index].type != plans[index].type
+      }
+    }
+    if !again.isEmpty {
+      // What stays text although a piece of it looks like few categories is declared to be text.
+      let settled = final.indices.map { index in
+        var plan = final[index]
+        if plan.declared == nil, plan.format == nil, plan.type == .text { plan.declared = schemas[index].type }
+        return plan
+      }
+      let redone = try await stage.run(
+        again.map { piece in
+          var request = requests[piece]
+          guard var parameters = try? request.parameters.decoded(ReadParameters.self) else { return request }
+          parameters.columns = settled
+          request.parameters = (try? .init(encoding: parameters)) ?? request.parameters
+          return request
+        })
+      for (piece, output) in zip(again, redone) {
+        pieces[piece] = output
+        summaries[piece] = try output.value.decoded(ReadResult.self)
+      }
+    }
+    let owners = found.indices.flatMap { index in
+      found[index].ranges.filter { $0.records > 0 }.map { _ in files[index].name }
+    }
+    let rejects = zip(owners, summaries).flatMap { name, result in
+      result.rejects.map { (file: name, row: $0) }
+    }
+    return try Ingest.outputs(
+      stage, kind.schema(names, schemas), pieces.flatMap { $0.artifacts["partition"] ?? [] },
+      rejects: rejects, warnings: [])
+  }
+
+  private func request(
+    _ file: SourceFile, _ scan: TaskOutputs, _ dialect: CSVDialect, _ range: CSVRange,
+    _ plans: [CSVColumnPlan]
+  ) throws -> TaskRequest {
+    let parameters = ReadParameters(dialect: dialect, range: range, columns: plans)
+    let plain = scan.artifacts["plain"] ?? []
+    return TaskRequest(
+      step: "read", parameters: try .init(encoding: parameters),
+      inputs: plain.isEmpty ? [:] : ["plain": plain], files: [file], expectedRows: range.records)
+  }
+
+  private func names(_ sketch: CSVSketch, _ file: String) throws -> [String] {
+    let (format, declared, span) = kind.options
+    if !sketch.hasHeader, !declared.isEmpty {
+      guard declared.count == sketch.names.count else {
+        throw TaskFailure(
+          .error(
+            "AX0419", at: declared[0].span,
+            "'\(file)' has \(sketch.names.count) columns and \(declared.count) are named",
+            cause: "there is no header, so 'columns' names them all, in order",
+            hint: format.header == nil ? "if the first row has the names, write header: true" : nil))
+      }
+      return declared.map(\.name)
+    }
+    var names: [String] = []
+    var seen: [String: Int] = [:]
+    for (index, name) in sketch.names.enumerated() {
+      if let before = seen[name] {
+        guard format.renamesDuplicates else {
+          throw TaskFailure(
+            .error(
+              "AX0411", at: SourceSpan(file: file, line: max(1, sketch.line - 1), column: 1),
+              "column '\(name)' is named twice", cause: "fields \(before + 1) and \(index + 1)",
+              hint: "format: {csv: {duplicate-names: rename}} calls the second one '\(name)_2'"))
+        }
+        var number = 2
+        while sketch.names.contains("\(name)_\(number)") || names.contains("\(name)_\(number)") { number += 1 }
+        names.append("\(name)_\(number)")
+      } else {
+        seen[name] = index
+        names.append(name)
+      }
+    }
+    if names.isEmpty {
+      throw TaskFailure(.error("AX0410", at: span, "'\(file)' is empty"))
+    }
+    return names
+  }
+
+  private func checkSame(
+    _ names: [String], _ first: CSVSketch, _ other: CSVSketch, _ file: String, _ firstFile: String
+  ) throws {
+    guard other.names != first.names || other.hasHeader != first.hasHeader else { return }
+    let lost = first.names.first { !other.names.contains($0) }
+    let more = other.names.first { !first.names.contains($0) }
+    var cause: String?
+    if other.names.count != first.names.count {
+      cause = "\(first.names.count) columns there, \(other.names.count) here"
+    }
+    if let lost { cause = "'\(lost)' is only in '\(firstFile)'" }
+    if let more, lost == nil { cause = "'\(more)' is only in '\(file)'" }
+    throw TaskFailure(
+      .error(
+        "AX0426", at: SourceSpan(file: file, line: max(1, other.line - 1), column: 1),
+        "'\(file)' and '\(firstFile)' have different columns",
+        cause: cause ?? "the same names in another order, or a header in one of them only"))
+  }
+
+  private static func merged(_ results: [ReadResult], _ count: Int) -> [CSVColumnSummary] {
+    let nothing = CSVColumnSummary(
+      type: .empty, distinct: [], present: 0, fewestDecimals: .max, mostDecimals: -1, kept: .text)
+    return (0..<count).map { index in
+      results.reduce(nothing) { $0.merged($1.columns[index]) }
+    }
+  }
+
+  /// The column as the whole dataset has it.
+  private static func schema(_ plan: CSVColumnPlan, _ total: CSVColumnSummary) -> ColumnSchema {
+    var schema = ColumnSchema(plan.name, .text)
+    if let declared = plan.declared {
+      schema.type = declared
+    } else if plan.format != nil {
+      schema.type = total.kept
+    } else {
+      switch plan.type {
+      case .bool: schema.type = .bool
+      case .int: schema.type = .int
+      case .double: schema.type = .double
+      case .date: schema.type = .date
+      case .datetime, .instant: schema.type = .datetime
+      case .empty: schema.type = .text
+      case .text:
+        let isCategory = total.distinct.map {
+          total.present > 0 && CSVReader.isCategory(distinct: $0.count, present: total.present)
+        }
+        schema.type = isCategory == true ? .category : .text
+      }
+    }
+    if schema.type == .category { schema.categories = total.distinct ?? [] }
+    if schema.type == .datetime { schema.isUTC = plan.type == .instant }
+    if schema.type == .double, total.fewestDecimals == total.mostDecimals, (1...12).contains(total.mostDecimals) {
+      schema.decimals = total.mostDecimals
+    }
+    return schema
+  }
+}
+
+struct ScanParameters: Codable {
+  var dialect: CSVDialect
+  var delimiter: UInt8?
+  var header: Bool?
+  var skippedLines: Int
+  var encoding: TextEncoding
+}
+
+struct ScanResult: Codable {
+  var sketch: CSVSketch
+  var ranges: [CSVRange]
+}
+
+struct ReadParameters: Codable {
+  var dialect: CSVDialect
+  var range: CSVRange
+  var columns: [CSVColumnPlan]
+}
+
+struct ReadResult: Codable {
+  var columns: [CSVColumnSummary]
+  var rejects: [RejectedRow]
+}
+
+/// The work on CSV and TSV files.
+enum SeparatedSteps {
+  static func scan(_ task: any TaskContext) throws -> TaskOutputs {
+    let parameters = try task.request.parameters.decoded(ScanParameters.self)
+    guard let file = task.request.files.first else {
+      throw TaskFailure(.error("AX0901", "a scan without a file"))
+    }
+    var path = file.path
+    var artifacts: [String: [Artifact]] = [:]
+    let scratch = try task.artifacts.newFile()
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    let expanded = try Decompression.plain(path, into: scratch, name: file.name)
+    let isExpanded = expanded != path
+    path = expanded
+    if parameters.encoding != .utf8 {
+      let target = "\(scratch)/utf8"
+      try Transcoding.toUTF8(path, from: parameters.encoding, to: target, name: file.name)
+      path = target
+    }
+    if isExpanded || parameters.encoding != .utf8 {
+      let plain = try task.artifacts.publish(file: path, kind: .file, rows: nil)
+      artifacts["plain"] = [plain]
+      path = try task.artifacts.file(of: plain)
+    }
+    try task.checkCancellation()
+    let sniffer = CSVSniffer(
+      parameters.dialect, delimiter: parameters.delimiter, header: parameters.header,
+      skippedLines: parameters.skippedLines)
+    let sketch = try sniffer.sketch(path: path, name: file.name)
+    let ranges = try CSVScanner(sketch.dialect).ranges(
+      path: path, name: file.name, from: sketch.start, line: sketch.line,
+      recordsEach: Partitioning.rowsPerPartition)
+    return TaskOutputs(
+      artifacts, value: try .init(encoding: ScanResult(sketch: sketch, ranges: ranges)))
+  }
+
+  static func read(_ task: any TaskContext) throws -> TaskOutputs {
+    let parameters = try task.request.parameters.decoded(ReadParameters.self)
+    guard let file = task.request.files.first else {
+      throw TaskFailure(.error("AX0901", "a read without a file"))
+    }
+    let path = try task.request.inputs["plain"]?.first.map(task.artifacts.file) ?? file.path
+    let piece = try CSVReader(parameters.dialect, columns: parameters.columns)
+      .read(path: path, name: file.name, parameters.range)
+    task.progress(rows: piece.batch.rows)
+    return TaskOutputs(
+      ["partition": [try task.artifacts.publish(piece.batch)]],
+      value: try .init(
+        encoding: ReadResult(columns: piece.summaries, rejects: piece.rejects)))
+  }
+}

@@ -1,0 +1,1 @@
+../../AdmixSpecTests/Kinds.swift
