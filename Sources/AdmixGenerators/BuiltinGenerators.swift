@@ -5,7 +5,8 @@ package import Foundation
 /// The one list of generators that come with admix.
 package enum BuiltinGenerators {
   package static let all: [any Generator.Type] = [
-    GaussianCopula.self
+    GaussianCopula.self,
+    Rules.self,
   ]
 
   /// What may stand in `with`.

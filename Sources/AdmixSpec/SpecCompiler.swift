@@ -30,7 +30,7 @@ package struct SpecCompiler: Sendable {
     self.kinds = kinds
   }
 
-  /// - Parameter files: where `file`, what it includes and the files of params are read from.
+  /// Compiles a file; it, what it includes and the files of params are read from `files`.
   package func compile(
     file: String, options: Options = Options(), files: SpecFiles = .disk
   ) throws(Diagnostics) -> PipelineSpec {

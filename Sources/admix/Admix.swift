@@ -1,6 +1,35 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Admix: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "admix")
+  static let configuration = CommandConfiguration(
+    commandName: "admix",
+    abstract: "Hybrid datasets from one YAML file: ingest, generate, mix, check, export.",
+    version: version,
+    subcommands: [
+      Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
+      Lineage.self, Report.self, Runs.self, SchemaCommand.self, GraphCommand.self, Reference.self,
+    ])
+
+  /// ArgumentParser's own exit for usage is 64; ours is 2.
+  static func main() async {
+    // A reader that goes away ends a write, not the process.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let code as ExitCode {
+      Foundation.exit(code.rawValue)
+    } catch {
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error)
+      if code == .success { Terminal.out(text + "\n") } else { Terminal.error(text + "\n") }
+      Foundation.exit(code == .validationFailure ? 2 : code.rawValue)
+    }
+  }
 }

@@ -184,6 +184,39 @@ struct CompilerTests {
     }
   }
 
+  @Test func pointsIntoValuesHoweverTheyAreWritten() {
+    // The value, the code, and the line, column and length of the problem.
+    let cases: [(String, String, Int, Int, Int)] = [
+      ("${params.x}", "AX0241", 7, 16, 8),
+      ("'a ${params.x}'", "AX0241", 7, 19, 8),
+      ("'it''s ${params.rows} ${ params.x }'", "AX0241", 7, 39, 8),
+      ("\"a\\tb ${params.x}\"", "AX0241", 7, 22, 8),
+      ("$${x} ${params.x}", "AX0241", 7, 22, 8),
+      ("|\n        first\n        then ${params.x}", "AX0241", 9, 16, 8),
+      ("one\n        ${params.rows}\n        ${params.x}", "AX0241", 9, 11, 8),
+      ("é ${params.x}", "AX0241", 7, 18, 8),
+      ("${params.rows + params.x}", "AX0241", 7, 30, 8),
+      ("${params.rows + }", "AX0502", 7, 29, 1),
+      ("${sqrt(params.rows, 2)}", "AX0503", 7, 16, 20),
+      ("a ${squrt(2)}", "AX0504", 7, 18, 8),
+      ("a ${params.rows", "AX0240", 7, 16, 2),
+      ("\"\\x24{params.x}\"", "AX0241", 7, 14, 16),
+    ]
+    for (written, code, line, column, length) in cases {
+      let text = Self.stages(
+        "params: {rows: 3}\nstages:\n  a:\n    source:\n      label: \(written)\n")
+      do throws(Diagnostics) {
+        _ = try Kinds.compiler().compile(text: text)
+        Issue.record("compiles: \(written)")
+      } catch {
+        let span = error.items.first?.span
+        #expect(error.items.map(\.code) == [code], "\(written)")
+        #expect(
+          [span?.line, span?.column, span?.length] == [line, column, length], "\(written)")
+      }
+    }
+  }
+
   @Test func fingerprintsSeeMeaningAndNotForm() throws {
     let kind = Kinds.toys[3]
     func components(_ text: String) throws -> [Fingerprint.Component] {

@@ -146,6 +146,68 @@ import Testing
     #expect(report.items.allSatisfy { $0.span?.line == 3 })
   }
 
+  @Test func keepsBoundsByConstruction() async throws {
+    let artifacts = try FolderArtifacts()
+    let (outputs, _) = try await Self.run(
+      [
+        "rows": 2_000, "where": ["age": ["max": 60]],
+        "keep": [
+          "age >= 30 and 58.5 > age", "income is not null", "city in ['Bern', 'Zug']",
+          "income >= -1 and income <= 2100",
+        ],
+      ], artifacts: artifacts)
+    let batch = try Self.rows(outputs, artifacts)
+    guard case .category(let codes, let names)? = batch["city"]?.values,
+      case .int(let ages)? = batch["age"]?.values,
+      case .double(let incomes)? = batch["income"]?.values
+    else {
+      Issue.record("other columns")
+      return
+    }
+    #expect(Set(codes.array.map { names[Int($0)] }) == ["Bern", "Zug"])
+    #expect(ages.array.allSatisfy { (30...58).contains($0) })
+    #expect(incomes.array.allSatisfy { (-1...2_100).contains($0) })
+    #expect(batch["income"]?.missingCount == 0)
+    // Nothing was drawn twice.
+    #expect(outputs.warnings.map(\.code) == ["AX0606"])
+    for (rule, code) in [
+      ("age > 200", "AX0603"), ("age < 30 and age > 40", "AX0604"), ("city == 'Basel'", "AX0603"),
+    ] {
+      let failure = await #expect(throws: TaskFailure.self) {
+        _ = try await Self.run(["rows": 10, "keep": [.string(rule)]], artifacts: artifacts)
+      }
+      #expect(failure?.diagnostics.items.map(\.code) == [code])
+    }
+  }
+
+  @Test func keepsOtherRulesByDrawingAgain() async throws {
+    let artifacts = try FolderArtifacts()
+    let options: [String: JSONValue] = ["rows": 2_000, "keep": ["income > age * 7", "age >= 25"]]
+    let (outputs, _) = try await Self.run(options, artifacts: artifacts)
+    let batch = try Self.rows(outputs, artifacts)
+    guard case .int(let ages)? = batch["age"]?.values,
+      case .double(let incomes)? = batch["income"]?.values
+    else {
+      Issue.record("other columns")
+      return
+    }
+    #expect(batch.rows == 2_000 && batch["income"]?.missingCount == 0)
+    #expect((0..<2_000).allSatisfy { incomes[$0] > Double(ages[$0]) * 7 && ages[$0] >= 25 })
+    #expect(outputs.warnings.map(\.code) == ["AX0606", "AX0613"])
+    for (rule, fact) in [
+      ("income +", ""), ("incom > age", "incom"), ("income + age", "is not a condition"),
+    ] {
+      var (stage, report) = Self.stage(["learn": "train", "rows": 10, "keep": [.string(rule)]])
+      _ = stage.schemas(of: ["learn": Self.people(0..<1).schema], report: &report)
+      #expect(report.items.count == 1 && report.items.allSatisfy { $0.span?.line == 3 })
+      #expect(fact.isEmpty || report.items.contains { $0.fact.contains(fact) })
+    }
+    let failure = await #expect(throws: TaskFailure.self) {
+      _ = try await Self.run(["rows": 10, "keep": ["income + age < 0"]], artifacts: artifacts)
+    }
+    #expect(failure?.diagnostics.items.map(\.code) == ["AX0611"])
+  }
+
   @Test func readsItsOptionsFromThePipelineFile() throws {
     let source = KindDescription(
       name: "source", revision: 1, summary: "Rows.", fields: [], outputs: ["data"], example: "")

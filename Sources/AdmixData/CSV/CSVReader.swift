@@ -29,6 +29,18 @@ package struct CSVColumnSummary: Hashable, Sendable, Codable {
   /// How the values were kept.
   package var kept: ColumnType
 
+  package init(
+    type: CellType, distinct: [String]?, present: Int, fewestDecimals: Int, mostDecimals: Int,
+    kept: ColumnType
+  ) {
+    self.type = type
+    self.distinct = distinct
+    self.present = present
+    self.fewestDecimals = fewestDecimals
+    self.mostDecimals = mostDecimals
+    self.kept = kept
+  }
+
   /// The same about two pieces.
   package func merged(_ other: CSVColumnSummary) -> CSVColumnSummary {
     var sum = self

@@ -1,6 +1,7 @@
 package import AdmixData
 package import AdmixModel
 package import AdmixSpec
+package import Foundation
 
 /// A stage kind: what the language says about it, and how it is carried out.
 ///
@@ -29,6 +30,9 @@ package protocol StageKind: Sendable {
 
   /// Carries one task out, synchronously, on one core.
   func perform(_ task: any TaskContext) throws -> TaskOutputs
+
+  /// Says in figures what a model that this stage made holds; nil where it makes none.
+  func explain(_ model: Data) throws -> CheckReport?
 }
 
 extension StageKind {
@@ -37,6 +41,7 @@ extension StageKind {
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
+  package func explain(_ model: Data) throws -> CheckReport? { nil }
   package func perform(_ task: any TaskContext) throws -> TaskOutputs {
     throw TaskFailure(
       .error("AX0901", "stage kind '\(Self.description.name)' has no step '\(task.request.step)'"))

@@ -7,9 +7,7 @@ enum Circles {
     var span: SourceSpan
   }
 
-  /// - Parameters:
-  ///   - names: in file order.
-  ///   - steps: what each stage refers to.
+  /// Reports each circle once; names are in file order, steps are what each stage refers to.
   static func report(_ names: [String], _ steps: [String: [Step]], to report: inout Diagnostics) {
     var done: Set<String> = []
     var seen: Set<Set<String>> = []

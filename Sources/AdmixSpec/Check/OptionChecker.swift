@@ -250,7 +250,7 @@ struct OptionChecker {
     return shape == quoted ? shape : "\(quoted), \(shape)"
   }
 
-  /// - Parameter owner: where a missing option is reported.
+  /// Missing options are reported at `owner`, the name that the options stand under.
   mutating func object(
     _ node: Node, _ fields: [Field], _ place: Place, owner: SourceSpan, type: FieldType
   ) -> Node? {

@@ -54,7 +54,7 @@ struct MatrixReader {
 
   var report = Diagnostics()
 
-  /// - Parameter node: interpolated.
+  /// The axes of an interpolated `matrix:`.
   mutating func axes(_ node: Node, of stage: RawStage, failedPlaces: Set<SourceSpan>) -> [Axis] {
     guard case .map(let members) = node.value, !members.isEmpty else {
       if node.value == .null, failedPlaces.contains(node.span) { return [] }

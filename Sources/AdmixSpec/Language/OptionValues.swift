@@ -1,8 +1,10 @@
 package import AdmixModel
 
-/// The options of one stage after checking: every value has its described type, defaults are filled
-/// in, `listOrOne` is a list, a bare variant name is a one-key map, an ordered map a list of
-/// one-key maps. The keys of a `map` are sorted, so that nothing can come to depend on their order.
+/// The options of one stage after checking, every value of its described type.
+///
+/// Defaults are filled in, `listOrOne` is a list, a bare variant name is a one-key map, an ordered map a
+/// list of one-key maps. The keys of a `map` are sorted, so that nothing can come to depend on their
+/// order.
 package struct OptionValues: Sendable {
   /// A map node.
   package let node: Node

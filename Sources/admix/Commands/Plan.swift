@@ -1,0 +1,27 @@
+import AdmixEngine
+import AdmixModel
+import AdmixReport
+import AdmixStore
+import ArgumentParser
+
+struct PlanCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan", abstract: "Say what a run would do, and why; runs nothing.")
+
+  @OptionGroup var pipeline: PipelineArguments
+  @OptionGroup var store: StoreArguments
+  @Flag(help: "Ends with 5 when something would run.") var exitCode = false
+
+  func run() async throws {
+    let graph = try pipeline.graph()
+    let engine = try store.engine(pipeline)
+    let plan = try Session.open { try engine.plan(graph) }
+    if pipeline.json {
+      Terminal.out(PlanText.json(plan).pretty + "\n")
+    } else {
+      Terminal.out(PlanText.text(plan))
+    }
+    engine.store.close()
+    if exitCode, plan.isStale { throw ExitCode(Outcome.stale.rawValue) }
+  }
+}

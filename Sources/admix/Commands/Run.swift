@@ -1,0 +1,104 @@
+import AdmixEngine
+import AdmixModel
+import AdmixReport
+import AdmixStore
+import ArgumentParser
+import Foundation
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run what is not known yet, to the end.")
+
+  @OptionGroup var pipeline: PipelineArguments
+  @OptionGroup var store: StoreArguments
+  @Option(name: .shortAndLong, help: "Tasks at once; as many as there are cores unless given.") var jobs: Int?
+  @Flag(help: "Goes on with what does not depend on a failed stage.") var keepGoing = false
+  @Option(help: "Runs this stage although it is known; 'all' for every one. Repeatable.") var force: [String] = []
+  @Flag(help: "Writes no report.") var noReport = false
+
+  func run() async throws {
+    if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
+    let graph = try pipeline.graph()
+    for name in force where name != "all" { _ = try Session.stage(name, in: graph) }
+    let engine = try store.engine(
+      pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing)
+    let control = RunControl()
+    let signals = Interrupts(control)
+    defer { withExtendedLifetime(signals) {} }
+    let progress = ProgressDisplay(isLive: Terminal.errorIsTerminal && !pipeline.json)
+    let record: RunRecord
+    do {
+      record = try await engine.run(graph, control: control) { progress.take($0) }
+    } catch { throw Session.explained(error) }
+    progress.finish()
+
+    var failures = Diagnostics()
+    for stage in record.stages { for item in stage.failure { failures.append(item) } }
+    if !failures.isEmpty { Complaint.print(failures, root: URL(fileURLWithPath: pipeline.root)) }
+    let report = writeReport(record, engine)
+    if pipeline.json {
+      Terminal.out(PlanText.json(record).pretty + "\n")
+    } else {
+      Terminal.error(RunText.summary(record, root: displayRoot, report: report))
+    }
+    engine.store.close()
+    let outcome = outcome(record)
+    if outcome != .done { throw ExitCode(outcome.rawValue) }
+  }
+
+  /// The pipeline's folder the way the person wrote it.
+  private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
+
+  private func writeReport(_ record: RunRecord, _ engine: Engine) -> String? {
+    let folder = engine.store.root + "/reports"
+    let shown = { (name: String) in
+      let base = store.store ?? (displayRoot.isEmpty ? ".admix" : displayRoot + "/.admix")
+      return base + "/reports/" + name
+    }
+    if record.run.isEmpty {
+      guard let last = try? engine.history(record.pipeline, limit: 1).first else { return nil }
+      let name = "\(last.run.prefix(8)).html"
+      return FileManager.default.fileExists(atPath: "\(folder)/\(name)") ? shown(name) : nil
+    }
+    if noReport { return nil }
+    let name = "\(record.run.prefix(8)).html"
+    let page = HTMLReport.render(Session.document(record, engine))
+    do {
+      try Data(page.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
+      return shown(name)
+    } catch {
+      Terminal.error("warning: the report could not be written: \(error.localizedDescription) [AX0112]\n")
+      return nil
+    }
+  }
+
+  private func outcome(_ record: RunRecord) -> Outcome {
+    switch record.status {
+    case .succeeded: .done
+    case .gated: .gateFailed
+    case .interrupted: .interrupted
+    case .failed:
+      record.stages.contains { $0.failureReason == .input } ? .inputMissing
+        : record.stages.contains { $0.failure.contains { $0.code == "AX0904" || $0.code == "AX0905" } } ? .storeUnusable : .stageFailed
+    }
+  }
+}
+
+/// Turns the first interrupt into a wish to stop and the second into an end.
+final class Interrupts {
+  private var sources: [any DispatchSourceSignal] = []
+
+  init(_ control: RunControl) {
+    for number in [SIGINT, SIGTERM] {
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        if control.wantsToStop { _exit(128 + number) }
+        Terminal.error("\nstopping; what is finished is kept (again to stop at once)\n")
+        control.stop()
+      }
+      source.resume()
+      sources.append(source)
+    }
+  }
+}
