@@ -1,6 +1,7 @@
 import AdmixData
 import AdmixEngine
 import AdmixModel
+import AdmixSpec
 import AdmixStatistics
 
 /// Reads one partition and counts, for every expectation, the rows that fail it.
