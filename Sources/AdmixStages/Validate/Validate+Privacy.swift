@@ -1,0 +1,336 @@
+import AdmixData
+import AdmixEngine
+import AdmixModel
+import AdmixStatistics
+
+extension ValidateFrame {
+  /// Why there are no synthetic rows to look at; nil where there are.
+  var lackOfSynthetic: String? {
+    if table.rows == 0 { return "the dataset has no rows" }
+    if origins?.isEmpty == true { return "no row of the dataset is synthetic" }
+    return nil
+  }
+
+  var originsParameter: JSONValue {
+    origins.map { .array($0.map { .string($0) }) } ?? .null
+  }
+
+  /// The columns a task reads to see some columns of the synthetic rows.
+  func names(_ columns: [ComparedColumn], withOrigins: Bool) -> [String] {
+    columns.map(\.name) + (withOrigins && origins != nil ? [Schema.originSource] : [])
+  }
+
+  /// A request for a sample of rows, as one partition.
+  ///
+  /// - Parameter purpose: tells the random numbers of samples apart.
+  func sample(
+    _ manifest: DatasetManifest, _ columns: [ComparedColumn], rows: Int, onlySynthetic: Bool,
+    purpose: String
+  ) throws -> TaskRequest {
+    TaskRequest(
+      step: "sample",
+      parameters: .object([
+        "schema": try Self.parameter(
+          manifest.schema, names(columns, withOrigins: onlySynthetic)),
+        "origins": onlySynthetic ? originsParameter : .null,
+        "rows": JSONValue(rows),
+        // As text: a seed may be greater than JSON's numbers.
+        "seed": .string(String(stage.seed)), "salt": .string("\(stage.salt)/\(purpose)"),
+      ]), inputs: ["partitions": manifest.partitions], expectedRows: manifest.rows)
+  }
+}
+
+extension Validate {
+  func countCopies(_ frame: ValidateFrame, _ report: inout CheckReport, _ said: inout [String])
+    async throws
+  {
+    guard let reference = frame.reference else { return }
+    let columns = ComparedColumn.shared(frame.table.schema, reference.schema).filter {
+      frame.holdout?.schema[$0.name] != nil || frame.holdout == nil
+    }
+    var section = CheckReport.Section(
+      title: "Exact copies",
+      text:
+        "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share says how many a generator without memory would hit.")
+    func finish(_ share: Measurement, _ baseline: Measurement, _ excess: Measurement) {
+      report.metrics["privacy.copies.share"] = share
+      report.metrics["privacy.copies.baseline"] = baseline
+      report.metrics["privacy.copies.excess"] = excess
+      section.tables = [
+        CheckReport.Table(
+          columns: ["what", "share"],
+          rows: [
+            [.text("synthetic rows equal to a reference row"), .share(share)],
+            [.text("synthetic rows equal to a holdout row"), .share(baseline)],
+            [.text("excess, with a holdout scaled to as many rows"), .measurement(excess)],
+          ])
+      ]
+      report.sections.append(section)
+      said.append("copies " + Self.words(share))
+    }
+    if let lack = frame.lackOfSynthetic {
+      return finish(.undefined(lack), .undefined(lack), .undefined(lack))
+    }
+    func requests(_ manifest: DatasetManifest, onlySynthetic: Bool) throws -> [TaskRequest] {
+      let parameters: JSONValue = .object([
+        "schema": try ValidateFrame.parameter(
+          manifest.schema, frame.names(columns, withOrigins: onlySynthetic)),
+        "columns": .array(columns.map { .string($0.name) }),
+        "origins": onlySynthetic ? frame.originsParameter : .null,
+      ])
+      return manifest.partitions.map {
+        TaskRequest(
+          step: "hashes", parameters: parameters, inputs: ["partition": [$0]],
+          expectedRows: $0.rows)
+      }
+    }
+    let synthetic = try requests(frame.table, onlySynthetic: true)
+    let real = try requests(reference, onlySynthetic: false)
+    let other = try frame.holdout.map { try requests($0, onlySynthetic: false) } ?? []
+    let hashes = try await frame.stage.run(synthetic + real + other)
+      .map { $0.artifacts["keys"] ?? [] }
+    let counted = try await frame.stage.run([
+      TaskRequest(
+        step: "copies",
+        inputs: [
+          "synthetic": hashes[..<synthetic.count].flatMap { $0 },
+          "reference": hashes[synthetic.count..<synthetic.count + real.count].flatMap { $0 },
+          "holdout": hashes[(synthetic.count + real.count)...].flatMap { $0 },
+        ])
+    ])
+    let value = counted.first?.value
+    let rows = value?["rows"]?.int ?? 0
+    let share = Measurement.share(
+      value?["reference"]?.int ?? 0, of: rows, none: "no row of the dataset is synthetic")
+    guard let holdout = frame.holdout else {
+      return finish(
+        share, .undefined("there is no holdout"), .undefined("there is no holdout"))
+    }
+    let baseline = Measurement.share(
+      value?["holdout"]?.int ?? 0, of: rows, none: "no row of the dataset is synthetic")
+    // A smaller holdout is hit less often by chance alone: its share is scaled to the reference's size.
+    let scale = holdout.rows > 0 ? Double(reference.rows) / Double(holdout.rows) : .nan
+    let excess: Measurement =
+      if let a = share.value, let b = baseline.value, scale.isFinite {
+        Measurement(a - min(1, b * scale), support: rows)
+      } else {
+        .undefined("the holdout has no rows")
+      }
+    finish(share, baseline, excess)
+  }
+
+  func performHashes(_ task: any TaskContext) throws -> TaskOutputs {
+    let batch = try task.rows(task.parameter(Schema.self, "schema"))
+    let names = (task.request.parameters["columns"]?.array ?? []).compactMap(\.string)
+    let keys = RowHash.keys(names.compactMap { batch[$0] }, rows: batch.rows).sorted()
+    var out = PackedWriter()
+    RowKeys.write(keys, to: &out)
+    task.progress(rows: batch.rows)
+    return TaskOutputs([
+      "keys": [try task.artifacts.publish(out.data, kind: .statistics, rows: batch.rows)]
+    ])
+  }
+
+  /// Joins keys: 16 bytes for each row of the reference and the holdout.
+  func performCopies(_ task: any TaskContext) throws -> TaskOutputs {
+    func keys(_ artifact: Artifact) throws -> [RowKey] {
+      var reader = PackedReader(try task.artifacts.read(artifact))
+      return try RowKeys.read(from: &reader)
+    }
+    func all(_ input: String) throws -> [RowKey] {
+      var list = try (task.request.inputs[input] ?? []).flatMap(keys)
+      list.sort()
+      return list
+    }
+    let real = try all("reference")
+    let other = try all("holdout")
+    var rows = 0
+    var inReference = 0
+    var inHoldout = 0
+    for part in task.request.inputs["synthetic"] ?? [] {
+      let synthetic = try keys(part)
+      rows += synthetic.count
+      inReference += RowKeys.common(synthetic, in: real)
+      inHoldout += RowKeys.common(synthetic, in: other)
+      try task.checkCancellation()
+    }
+    return TaskOutputs(
+      value: .object([
+        "rows": JSONValue(rows), "reference": JSONValue(inReference),
+        "holdout": JSONValue(inHoldout),
+      ]))
+  }
+
+  func measurePrivacy(
+    _ options: PrivacyOptions, _ frame: ValidateFrame, _ report: inout CheckReport,
+    _ said: inout [String]
+  ) async throws {
+    guard let reference = frame.reference, let holdout = frame.holdout else { return }
+    let columns = ComparedColumn.shared(frame.table.schema, reference.schema).filter {
+      guard let other = holdout.schema[$0.name], let own = frame.table.schema[$0.name] else {
+        return false
+      }
+      return other.type.isContinuous == $0.isNumber && own.type != .text && other.type != .text
+        && reference.schema[$0.name]?.type != .text
+    }
+    let compared = min(reference.rows, holdout.rows, options.compare)
+    var records = ClosestRecords(toTraining: [], toHoldout: [])
+    let lack =
+      frame.lackOfSynthetic ?? (columns.isEmpty ? "no column can be compared" : nil)
+      ?? (compared == 0 ? "the reference or the holdout has no rows" : nil)
+    if lack == nil {
+      let samples = try await frame.stage.run([
+        frame.sample(
+          frame.table, columns, rows: options.rows, onlySynthetic: true, purpose: "privacy-synthetic"),
+        frame.sample(
+          reference, columns, rows: compared, onlySynthetic: false, purpose: "privacy-reference"),
+        frame.sample(
+          holdout, columns, rows: compared, onlySynthetic: false, purpose: "privacy-holdout"),
+      ])
+      let parts = samples.map { $0.artifacts["sample"] ?? [] }
+      let rows = parts[0].first?.rows ?? 0
+      let names = frame.names(columns, withOrigins: false)
+      let blocks = stride(from: 0, to: rows, by: 500).map { start in
+        (start, min(rows, start + 500))
+      }
+      let schemas = try [frame.table, reference, holdout].map {
+        try ValidateFrame.parameter($0.schema, names)
+      }
+      let found = try await frame.stage.run(
+        try blocks.map { block in
+          TaskRequest(
+            step: "neighbours",
+            parameters: .object([
+              "columns": try ValidateFrame.json(columns), "schemas": .array(schemas),
+              "from": JSONValue(block.0), "to": JSONValue(block.1),
+            ]),
+            inputs: ["synthetic": parts[0], "reference": parts[1], "holdout": parts[2]],
+            expectedRows: block.1 - block.0)
+        })
+      for output in found {
+        records.toTraining += (output.value["reference"]?.array ?? []).compactMap(\.double)
+        records.toHoldout += (output.value["holdout"]?.array ?? []).compactMap(\.double)
+      }
+    }
+    tell(records, lack: lack, compared: compared, columns.count, in: &report, &said)
+  }
+
+  private func tell(
+    _ records: ClosestRecords, lack: String?, compared: Int, _ columns: Int,
+    in report: inout CheckReport, _ said: inout [String]
+  ) {
+    let rows = records.toTraining.count
+    let none = Measurement.undefined(lack ?? "no row of the dataset is synthetic", support: rows)
+    var share = none
+    if let value = records.closerShare {
+      // A tie is half a row on either side, so the interval is that of the share as it stands.
+      share = .share(Int((value * Double(rows)).rounded()), of: rows)
+      share.value = value
+      if compared < 30 { share.reason = "only \(compared) holdout rows" }
+    }
+    func quantile(_ values: [Double], _ at: Double) -> Measurement {
+      ClosestRecords.quantile(values, at).map { Measurement($0, support: rows) } ?? none
+    }
+    report.metrics["privacy.dcr.closer_share"] = share
+    report.metrics["privacy.dcr.median"] = quantile(records.toTraining, 0.5)
+    report.metrics["privacy.dcr.p5"] = quantile(records.toTraining, 0.05)
+    report.metrics["privacy.dcr.holdout_median"] = quantile(records.toHoldout, 0.5)
+    report.metrics["privacy.dcr.holdout_p5"] = quantile(records.toHoldout, 0.05)
+    report.sections.append(
+      CheckReport.Section(
+        title: "Privacy",
+        text:
+          "Distance to the closest record (DCR), from 0 (equal) to 1, a mean over \(columns) columns: numbers by their distance over the reference's range, categories equal or not. \(rows) synthetic rows were compared with \(compared) rows of the reference and as many of the holdout, drawn with the seed. The share that lies closer to the reference, a tie counting half, is 0.5 where nothing was memorised. This is a screen, not evidence: distances miss some leaks.",
+        tables: [
+          CheckReport.Table(
+            columns: ["figure", "to the reference", "to the holdout"],
+            rows: [
+              [
+                .text("5th percentile"), .measurement(quantile(records.toTraining, 0.05)),
+                .measurement(quantile(records.toHoldout, 0.05)),
+              ],
+              [
+                .text("median"), .measurement(quantile(records.toTraining, 0.5)),
+                .measurement(quantile(records.toHoldout, 0.5)),
+              ],
+            ]),
+          CheckReport.Table(
+            columns: ["figure", "value"],
+            rows: [
+              [.text("share closer to the reference"), .share(share)],
+              [.text("ties"), .count(records.ties)],
+            ]),
+        ]))
+    said.append(Self.words(share) + " of synthetic rows lie closer to the reference")
+  }
+
+  /// Takes the rows with the smallest random numbers: the same ones however the dataset is cut.
+  func performSample(_ task: any TaskContext) throws -> TaskOutputs {
+    let schema = try task.parameter(Schema.self, "schema")
+    let origins = task.request.parameters["origins"]?.array?.compactMap(\.string)
+    let wanted = task.request.parameters["rows"]?.int ?? 0
+    let source = RandomSource(
+      seed: UInt64(task.request.parameters["seed"]?.string ?? "") ?? 0,
+      salt: task.request.parameters["salt"]?.string ?? "")
+    let tag = RandomSource.tag("sample")
+    let partitions = task.request.inputs["partitions"] ?? []
+
+    var candidates: [(bits: UInt64, partition: Int, row: Int)] = []
+    var offset = 0
+    for (index, partition) in partitions.enumerated() {
+      let rows: [Int]
+      if let origins {
+        let batch = try task.artifacts.batch(
+          partition, schema: schema, columns: [Schema.originSource])
+        rows = batch.rows(from: origins)
+      } else {
+        rows = Array(0..<(partition.rows ?? 0))
+      }
+      for row in rows {
+        candidates.append((source.bits(row: UInt64(offset + row), tag: tag), index, row))
+      }
+      offset += partition.rows ?? 0
+      if candidates.count > wanted {
+        candidates.sort { ($0.bits, $0.partition, $0.row) < ($1.bits, $1.partition, $1.row) }
+        candidates.removeLast(candidates.count - wanted)
+      }
+      try task.checkCancellation()
+    }
+    candidates.sort { ($0.partition, $0.row) < ($1.partition, $1.row) }
+    let names = schema.names.filter { origins == nil || !Schema.isOrigin($0) }
+    let kept = Schema(names.compactMap { schema[$0] })
+    var batches: [Batch] = []
+    for (index, partition) in partitions.enumerated() {
+      let rows = candidates.filter { $0.partition == index }.map(\.row)
+      if rows.isEmpty { continue }
+      let batch = try task.artifacts.batch(partition, schema: schema, columns: names)
+      batches.append(batch.taking(rows))
+      task.progress(rows: batch.rows)
+    }
+    let sample = Batch.concatenating(batches, schema: kept)
+    return TaskOutputs(["sample": [try task.artifacts.publish(sample)]])
+  }
+
+  func performNeighbours(_ task: any TaskContext) throws -> TaskOutputs {
+    let columns = try task.parameter([ComparedColumn].self, "columns")
+    let schemas = try task.parameter([Schema].self, "schemas")
+    let tables = try zip(["synthetic", "reference", "holdout"], schemas).map { name, schema in
+      guard let part = task.request.inputs[name]?.first else { throw PackedReader.damaged }
+      return try task.artifacts.batch(part, schema: schema)
+    }
+    guard tables.count == 3, let from = task.request.parameters["from"]?.int,
+      let to = task.request.parameters["to"]?.int, from >= 0, from <= to, to <= tables[0].rows
+    else { throw PackedReader.damaged }
+    let rows = MixedRows.encode(tables, columns: columns, reference: 1)
+    var near: [JSONValue] = []
+    var far: [JSONValue] = []
+    for start in stride(from: from, to: to, by: 100) {
+      let block = start..<min(to, start + 100)
+      near += rows[0].nearest(in: rows[1], of: block).map { .double($0) }
+      far += rows[0].nearest(in: rows[2], of: block).map { .double($0) }
+      task.progress(rows: block.count)
+      try task.checkCancellation()
+    }
+    return TaskOutputs(value: .object(["reference": .array(near), "holdout": .array(far)]))
+  }
+}

@@ -1,0 +1,298 @@
+package import AdmixData
+package import AdmixEngine
+package import AdmixModel
+package import AdmixSpec
+import AdmixStatistics
+
+/// Holds a dataset against what is expected of it, and a synthetic one against the real one: fidelity,
+/// copies, privacy and utility.
+package struct Validate: StageKind {
+  package static let description = KindDescription(
+    name: "validate", revision: 1,
+    summary:
+      "Checks expectations of a dataset, and measures how faithful, how private and how useful its synthetic rows are.",
+    fields: [
+      .required("of", .edge(.dataset), "The dataset that is checked."),
+      .optional(
+        "reference", .edge(.dataset), "The real dataset it is compared with: what was learned from."),
+      .optional(
+        "holdout", .edge(.dataset),
+        "Real rows that nothing was learned from: what chance looks like."),
+      .optional(
+        "synthetic", .listOrOne(.text),
+        "Which origins of a mixed dataset are synthetic; all but those of `reference` and `holdout` unless given."
+      ),
+      .optional(
+        "expect", .list(.object(Expectation.fields)),
+        "What should hold, each entry one check: `{column: age, between: [17, 90]}`."),
+      .optional(
+        "fidelity", .object([]),
+        "Compares columns and pairs of columns with the reference; gives `fidelity.overall`."),
+      .optional(
+        "copies", .object([]),
+        "Counts synthetic rows that are equal to a row of the reference; part of `privacy` too."),
+      .optional(
+        "privacy", .object(PrivacyOptions.fields),
+        "Whether synthetic rows lie closer to the rows that were learned from than to others."),
+      .optional(
+        "utility", .object(UtilityOptions.fields),
+        "What a model learns from the dataset, tested on the holdout."),
+      Gates.field,
+    ],
+    outputs: ["report"], usesRandomness: true,
+    example: """
+      validate:
+        of: blend
+        reference: parts.train
+        holdout: parts.holdout
+        expect:
+          - {column: age, between: [17, 90]}
+          - {column: income, in: ["<=50K", ">50K"]}
+        fidelity: {}
+        privacy: {}
+        gates:
+          - fail: fidelity.overall < 0.85
+      """)
+
+  let expectations: [Expectation]
+  let syntheticOrigins: [Node]?
+  let measuresFidelity: Bool
+  let countsCopies: Bool
+  let privacy: PrivacyOptions?
+  let utility: UtilityOptions?
+  let gates: Gates
+  let span: SourceSpan
+
+  package init(_ options: OptionValues, report: inout Diagnostics) {
+    span = options.span
+    expectations = (options["expect"]?.items ?? []).enumerated().compactMap {
+      Expectation($1, index: $0, report: &report)
+    }
+    syntheticOrigins = options["synthetic"]?.items
+    measuresFidelity = options["fidelity"] != nil
+    privacy = options["privacy"].map(PrivacyOptions.init)
+    countsCopies = options["copies"] != nil || privacy != nil
+    utility = options["utility"].map { UtilityOptions($0, report: &report) }
+    gates = Gates(options["gates"], report: &report)
+    for (name, needs) in [
+      ("fidelity", ["reference"]), ("copies", ["reference"]),
+      ("privacy", ["reference", "holdout"]), ("utility", ["reference", "holdout"]),
+    ] {
+      guard let node = options[name] else { continue }
+      for edge in needs where options[edge] == nil {
+        report.append(
+          .error(
+            "AX0741", at: node.span, "'\(name)' needs '\(edge):'",
+            cause: edge == "reference"
+              ? "it compares the dataset with a real one" : "real rows that nothing was learned from tell what chance looks like",
+            hint: edge == "reference" ? "add 'reference:' with the stage that was learned from"
+              : "split the real data, learn from one part, and name the other here"))
+      }
+    }
+    if expectations.isEmpty, options["expect"]?.items.isEmpty != false, !measuresFidelity,
+      !countsCopies, utility == nil
+    {
+      report.append(
+        .error(
+          "AX0742", at: options.span, "nothing is checked",
+          hint: "add 'expect:', 'fidelity: {}', 'privacy: {}' or 'utility:'"))
+    }
+  }
+
+  package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
+    if let table = inputs["of"] {
+      for expectation in expectations {
+        expectation.check(against: table, report: &report)
+        if case .references(let column) = expectation.check,
+          let keys = inputs[expectation.edgeRole]
+        {
+          checkKeys(expectation, column, keys, table, report: &report)
+        }
+      }
+      utility?.check(against: table, report: &report)
+    }
+    return [:]
+  }
+
+  func checkKeys(
+    _ expectation: Expectation, _ column: String, _ keys: Schema, _ table: Schema,
+    report: inout Diagnostics
+  ) {
+    guard let target = keys[column] else {
+      report.append(Expectation.unknown(column, keys, at: expectation.checkSpan))
+      return
+    }
+    guard let own = expectation.columns.first.flatMap({ table[$0] }) else { return }
+    func family(_ type: ColumnType) -> String {
+      switch type {
+      case .text, .category: "texts"
+      case .int, .double: "numbers"
+      default: type.rawValue
+      }
+    }
+    if family(own.type) != family(target.type) {
+      report.append(
+        .error(
+          "AX0759", at: expectation.checkSpan,
+          "'\(own.name)' holds \(family(own.type)), '\(column)' holds \(family(target.type))",
+          cause: "values of different types are never equal"))
+    }
+  }
+
+  package func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    let frame = try ValidateFrame(self, stage)
+    var report = CheckReport(title: stage.stageName)
+    var outcome = StageOutputs()
+    var said: [String] = []
+
+    if !expectations.isEmpty {
+      let results = try await checkExpectations(frame)
+      outcome.gates += results.filter { !$0.passed }.map(\.gate)
+      ExpectationResult.tell(results, in: &report, &said)
+    }
+    if measuresFidelity { try await measureFidelity(frame, &report, &said) }
+    if countsCopies { try await countCopies(frame, &report, &said) }
+    if let privacy { try await measurePrivacy(privacy, frame, &report, &said) }
+    if let utility { try await measureUtility(utility, frame, &report, &said) }
+
+    outcome.gates += gates.evaluate(report.metrics)
+    let failed = outcome.gates.count { !$0.passed && $0.action == .fail }
+    if failed > 0 { said.append("\(failed) \(failed == 1 ? "gate" : "gates") failed") }
+    report.summary = said.joined(separator: "; ")
+    outcome.artifacts["report"] = try stage.artifacts.publish(report, kind: .report)
+    outcome.warnings += frame.warnings
+    return outcome
+  }
+
+  package func perform(_ task: any TaskContext) throws -> TaskOutputs {
+    switch task.request.step {
+    case "expect": try performExpect(task)
+    case "keys": try performKeys(task)
+    case "join-keys": try performJoinKeys(task)
+    case "collect": try performCollect(task)
+    case "profile": try performProfile(task)
+    case "plan": try performPlan(task)
+    case "pairs": try performPairs(task)
+    case "scores": try performScores(task)
+    case "hashes": try performHashes(task)
+    case "copies": try performCopies(task)
+    case "sample": try performSample(task)
+    case "neighbours": try performNeighbours(task)
+    case "utility": try performUtility(task)
+    default:
+      throw TaskFailure(
+        .error("AX0901", "stage kind 'validate' has no step '\(task.request.step)'"))
+    }
+  }
+}
+
+/// What all parts of one validation share.
+struct ValidateFrame: Sendable {
+  let stage: any StageContext
+  let table: DatasetManifest
+  let reference: DatasetManifest?
+  let holdout: DatasetManifest?
+  /// The origins whose rows are synthetic; nil where the dataset does not say where rows came from.
+  let origins: [String]?
+  var warnings: [Diagnostic] = []
+
+  init(_ options: Validate, _ stage: any StageContext) throws {
+    self.stage = stage
+    func manifest(_ role: String) throws -> DatasetManifest? {
+      try stage.inputs[role].map { try stage.artifacts.dataset($0) }
+    }
+    guard let table = try manifest("of") else {
+      throw TaskFailure(.error("AX0909", "the stage has no dataset to check"))
+    }
+    self.table = table
+    reference = try manifest("reference")
+    holdout = try manifest("holdout")
+    var report = Diagnostics()
+    // The schema is known for certain only now.
+    var inputs = ["of": table.schema]
+    for expectation in options.expectations {
+      if let keys = try manifest(expectation.edgeRole) { inputs[expectation.edgeRole] = keys.schema }
+    }
+    _ = options.schemas(of: inputs, report: &report)
+
+    guard let column = table.schema[Schema.originSource] else {
+      origins = nil
+      if let node = options.syntheticOrigins?.first {
+        report.append(
+          .error(
+            "AX0743", at: node.span, "the dataset does not say where its rows came from",
+            cause: "only what 'mix' gives has origins", hint: "remove 'synthetic:'"))
+      }
+      try Self.check(report)
+      return
+    }
+    if let named = options.syntheticOrigins {
+      for node in named where !column.categories.contains(node.text ?? "") {
+        report.append(
+          .error(
+            "AX0744", at: node.span, "no row comes from '\(node.text ?? "")'",
+            cause: "rows come from \(column.categories.joined(separator: ", "))",
+            hint: Spelling.closest(to: node.text ?? "", among: column.categories).map {
+              "did you mean '\($0)'?"
+            }))
+      }
+      origins = named.compactMap(\.text)
+    } else {
+      // `parts.train` and `parts` are the same real data here: an origin names a stage or an output.
+      let real = Set(
+        ["reference", "holdout"].compactMap { stage.inputNames[$0] }.map(Self.stageName))
+      origins = column.categories.filter { !real.contains(Self.stageName($0)) }
+    }
+    try Self.check(report)
+  }
+
+  private static func check(_ report: Diagnostics) throws {
+    if report.hasErrors { throw TaskFailure(report) }
+  }
+
+  private static func stageName(_ name: String) -> String {
+    String(name.prefix { $0 != "." })
+  }
+
+  /// The columns of a dataset as a parameter: with their types and categories, in this order.
+  static func parameter(_ schema: Schema, _ names: [String]) throws -> JSONValue {
+    try json(Schema(names.compactMap { schema[$0] }))
+  }
+
+  static func json(_ value: some Encodable) throws -> JSONValue {
+    try CanonicalJSON.decode(JSONValue.self, from: CanonicalJSON.encode(value))
+  }
+}
+
+extension TaskContext {
+  /// A parameter that `ValidateFrame.json` made.
+  func parameter<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value {
+    guard let value = request.parameters[name] else {
+      throw TaskFailure(.error("AX0909", "the task lacks its parameter '\(name)'"))
+    }
+    return try CanonicalJSON.decode(type, from: CanonicalJSON.encode(value))
+  }
+
+  /// The rows of the task's partition that are in scope: all of them, or those of some origins.
+  func rows(_ schema: Schema) throws -> Batch {
+    guard let partition = request.inputs["partition"]?.first else {
+      throw TaskFailure(.error("AX0909", "the task has no partition"))
+    }
+    let batch = try artifacts.batch(partition, schema: schema)
+    guard let origins = request.parameters["origins"]?.array?.compactMap(\.string) else {
+      return batch
+    }
+    let keep = batch.rows(from: origins)
+    return keep.count == batch.rows ? batch : batch.taking(keep)
+  }
+}
+
+extension Batch {
+  /// The rows whose origin is one of these.
+  func rows(from origins: [String]) -> [Int] {
+    guard let column = self[Schema.originSource], case .category(let codes, let names) = column.values
+    else { return [] }
+    let wanted = names.map { origins.contains($0) }
+    return (0..<rows).filter { !column.isMissing($0) && wanted[Int(codes[$0])] }
+  }
+}
