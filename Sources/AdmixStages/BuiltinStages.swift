@@ -7,5 +7,7 @@ package let builtinStages = StageRegistry([
   Generate.self,
   Mix.self,
   Split.self,
+  Fairness.self,
+  Validate.self,
   Export.self,
 ])

@@ -35,7 +35,7 @@ struct GateRule: Sendable {
     if shape == .number {
       problems.append(
         .error(
-          "AX0703", at: expression.span, "the rule is a number, not a condition",
+          "AX0773", at: expression.span, "the rule is a number, not a condition",
           hint: "compare it: '\(expression.canonicalText) < 0.8'"))
     }
     report.append(contentsOf: problems)
@@ -50,7 +50,7 @@ struct GateRule: Sendable {
     func operand(_ inner: Expression, _ wanted: Shape) {
       guard let found = shape(inner, &references, &report), found != wanted else { return }
       let noun = wanted == .number ? "a number" : "a condition"
-      report.append(.error("AX0703", at: inner.span, "\(noun) is expected here"))
+      report.append(.error("AX0773", at: inner.span, "\(noun) is expected here"))
     }
     switch expression {
     case .int, .double: return .number
@@ -75,7 +75,7 @@ struct GateRule: Sendable {
         return .condition
       case .isIn, .isNotIn:
         report.append(
-          .error("AX0703", at: expression.span, "metrics are compared with numbers, not lists"))
+          .error("AX0773", at: expression.span, "metrics are compared with numbers, not lists"))
         return nil
       case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual:
         operand(left, .number)
@@ -93,7 +93,7 @@ struct GateRule: Sendable {
         guard arguments.count == 1, references.count == before + 1,
           references[before].key == arguments[0].canonicalText
         else {
-          report.append(.error("AX0703", at: span, "'\(name)' takes one metric"))
+          report.append(.error("AX0773", at: span, "'\(name)' takes one metric"))
           return nil
         }
         return .number
@@ -103,7 +103,7 @@ struct GateRule: Sendable {
         guard count.contains(arguments.count) else {
           report.append(
             .error(
-              "AX0703", at: span,
+              "AX0773", at: span,
               "'\(name)' takes \(count.upperBound == 1 ? "one number" : "numbers")"))
           return nil
         }
@@ -115,7 +115,7 @@ struct GateRule: Sendable {
     case .null, .text, .list:
       report.append(
         .error(
-          "AX0703", at: expression.span, "metrics are compared with numbers",
+          "AX0773", at: expression.span, "metrics are compared with numbers",
           hint: "such as 'disparate_impact(sex) < 0.8'"))
       return nil
     }

@@ -34,7 +34,7 @@ package struct Gates: Sendable {
       else {
         report.append(
           .error(
-            "AX0701", at: item.span, "a gate is either 'fail' or 'warn', once",
+            "AX0771", at: item.span, "a gate is either 'fail' or 'warn', once",
             hint: "write one rule per item: '- fail: disparate_impact(sex) < 0.8'"))
         continue
       }
@@ -85,7 +85,7 @@ package struct Gates: Sendable {
     for reference in gates.flatMap(\.rule.references) where !known.contains(reference.key) {
       report.append(
         .error(
-          "AX0702", at: reference.span, "unknown metric '\(reference.key)'",
+          "AX0772", at: reference.span, "unknown metric '\(reference.key)'",
           cause: "this stage does not measure it",
           hint: Spelling.closest(to: reference.key, among: known).map { "did you mean '\($0)'?" }))
     }

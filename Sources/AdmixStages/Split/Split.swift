@@ -150,7 +150,7 @@ enum SplitSteps {
     // The key of every row as a dense number, in the order of first sight: the same for any worker.
     var codes: [Int32] = []
     codes.reserveCapacity(manifest.rows)
-    var numbers: [RowKey: Int32] = [:]
+    var numbers: [StratumKey: Int32] = [:]
     if parameters.keys.isEmpty {
       codes = Array(repeating: 0, count: manifest.rows)
     } else {
@@ -159,7 +159,7 @@ enum SplitSteps {
         let batch = try task.artifacts.batch(
           partition, schema: manifest.schema, columns: parameters.keys)
         for row in 0..<batch.rows {
-          let key = RowKey(batch, row)
+          let key = StratumKey(batch, row)
           let next = Int32(numbers.count)
           let code = numbers[key] ?? next
           if code == next { numbers[key] = next }
@@ -288,7 +288,7 @@ enum SplitSteps {
 }
 
 /// The values of some columns in one row, for grouping.
-struct RowKey: Hashable {
+struct StratumKey: Hashable {
   private enum Value: Hashable {
     case missing
     case int(Int64)

@@ -1,0 +1,228 @@
+import AdmixEngine
+import AdmixModel
+import AdmixStatistics
+
+/// Everything that was found, by view and dataset, before it is put into words.
+struct FairnessFindings: Sendable {
+  struct Member: Sendable {
+    var dataset: FairnessDataset
+    /// For people: "real", "mixed", or the name of a part.
+    var title: String
+    var prefix: String?
+    var groups: GroupTable
+  }
+
+  struct View: Sendable {
+    var names: [String]
+    /// The compared one first, then the parts, then the measured one.
+    var members: [Member]
+    /// Of the measured dataset.
+    var conditional: [ConditionalDifference]
+
+    var title: String { names.joined(separator: ", ") }
+    var measured: Member? { members.first { $0.dataset.role == "of" } }
+    var compared: Member? { members.first { $0.dataset.role == "against" } }
+  }
+
+  let views: [View]
+  /// By the name that gates use.
+  private(set) var metrics: [String: Measurement] = [:]
+  private(set) var warnings: [Diagnostic] = []
+  let positiveName: String
+  let label: String
+
+  typealias Measurement = AdmixModel.Measurement
+}
+
+extension FairnessFindings {
+  init(_ datasets: [FairnessDataset], _ options: FairnessStageOptions) throws(TaskFailure) {
+    let classes = Self.values(of: options.label.name, in: datasets)
+    let positive = try Self.positive(classes, datasets, options)
+    label = options.label.name
+    positiveName =
+      "\(options.label.name) = \(positive.sorted(by: CountTable.precedes).joined(separator: " or "))"
+    let isCompared = datasets.count > 1
+    var views: [View] = []
+    for view in options.views {
+      var members: [Member] = []
+      var conditional: [ConditionalDifference] = []
+      let columns = view.names + [options.label.name]
+      // All datasets get the same axes, so that a group that one of them lacks is shown as absent.
+      let axes = columns.map { column in
+        CountTable.Axis(column: column, values: Self.values(of: column, in: datasets))
+      }
+      for dataset in datasets {
+        guard let table = Self.counts(columns, dataset),
+          let groups = GroupTable(
+            table.widened(to: axes), attributes: view.names, label: options.label.name,
+            positive: positive)
+        else { continue }
+        let (title, prefix): (String, String?) =
+          switch dataset.role {
+          case "of": (isCompared ? "mixed" : dataset.name, nil)
+          case "against": ("real", "against")
+          default: ("part \(dataset.name)", "parts.\(dataset.name)")
+          }
+        members.append(Member(dataset: dataset, title: title, prefix: prefix, groups: groups))
+        for column in options.conditional {
+          guard let table = dataset.table(view.names + [column.name, options.label.name]),
+            let strata = StratifiedGroups(
+              table, by: column.name, attributes: view.names, label: options.label.name,
+              positive: positive)
+          else { continue }
+          for metric in FairnessMetrics.all {
+            guard case .strata(let measure) = metric.computation else { continue }
+            let name = FairnessStageOptions.name(
+              metric.name, view.names + [column.name], prefix: prefix)
+            metrics[name] = measure(strata, options.figures)
+          }
+          if dataset.role == "of", let (high, low) = Self.extremes(groups) {
+            conditional.append(
+              ConditionalDifference(strata, of: high.values, and: low.values, options.figures))
+          }
+        }
+        for metric in FairnessMetrics.all {
+          guard case .groups(let measure) = metric.computation else { continue }
+          let name = FairnessStageOptions.name(metric.name, view.names, prefix: prefix)
+          metrics[name] = measure(groups, options.figures)
+        }
+      }
+      let order = ["against", "part", "of"]
+      members.sort {
+        (order.firstIndex(of: $0.dataset.role) ?? 0) < (order.firstIndex(of: $1.dataset.role) ?? 0)
+      }
+      views.append(View(names: view.names, members: members, conditional: conditional))
+    }
+    self.views = views
+    addChanges(options)
+    warn(options)
+  }
+
+  /// The values a column has in any of the datasets, in one order.
+  private static func values(of column: String, in datasets: [FairnessDataset]) -> [String] {
+    var values: Set<String> = []
+    for axis in datasets.flatMap(\.tables).flatMap(\.axes) where axis.column == column {
+      values.formUnion(axis.values)
+    }
+    return values.sorted(by: CountTable.precedes)
+  }
+
+  private static func counts(_ columns: [String], _ dataset: FairnessDataset) -> CountTable? {
+    dataset.table(columns)
+  }
+
+  /// The good classes as the column spells them; throws where one of them never occurs.
+  private static func positive(
+    _ classes: [String], _ datasets: [FairnessDataset], _ options: FairnessStageOptions
+  ) throws(TaskFailure) -> Set<String> {
+    var report = Diagnostics()
+    let occurring = Set(datasets.flatMap { Self.occurring(options.label.name, $0) })
+    var found: Set<String> = []
+    for value in options.positive {
+      if let spelling = value.spellings.first(where: occurring.contains) {
+        found.insert(spelling)
+        continue
+      }
+      let wanted = value.spellings.last ?? ""
+      report.append(
+        .error(
+          "AX0785", at: value.span, "'\(wanted)' never occurs in '\(options.label.name)'",
+          cause: "every rate would be zero",
+          hint: Spelling.closest(to: wanted, among: classes).map { "did you mean '\($0)'?" }))
+    }
+    if let measured = datasets.first(where: { $0.role == "of" }), !report.hasErrors {
+      let own = Set(Self.occurring(options.label.name, measured))
+      if own.count < 2 {
+        report.append(
+          .error(
+            "AX0786", at: options.label.span,
+            own.isEmpty
+              ? "the label '\(options.label.name)' is missing in every row"
+              : "the label '\(options.label.name)' has only one class in '\(measured.name)'",
+            cause: "with one outcome for everybody there is nothing to compare"))
+      }
+    }
+    if report.hasErrors { throw TaskFailure(report) }
+    return found
+  }
+
+  private static func occurring(_ column: String, _ dataset: FairnessDataset) -> [String] {
+    guard let table = dataset.tables.first?.marginal([column]), let axis = table.axes.first else {
+      return []
+    }
+    return zip(axis.values, table.counts).filter { $0.1 > 0 }.map(\.0)
+  }
+
+  /// The groups with the highest and the lowest rate.
+  static func extremes(_ table: GroupTable) -> (high: GroupTable.Group, low: GroupTable.Group)? {
+    let rated = table.compared.filter { $0.labelled > 0 }
+    guard rated.count > 1,
+      let low = rated.min(by: { ($0.rate ?? 0) < ($1.rate ?? 0) }),
+      let high = rated.last(where: { $0.rate == rated.compactMap(\.rate).max() }),
+      high.values != low.values
+    else { return nil }
+    return (high, low)
+  }
+
+  /// `change.x` is x of the measured dataset minus x of the one it is compared with.
+  private mutating func addChanges(_ options: FairnessStageOptions) {
+    for metric in FairnessMetrics.all {
+      for view in options.views {
+        let lists: [[String]] =
+          switch metric.computation {
+          case .groups: [view.names]
+          case .strata: options.conditional.map { view.names + [$0.name] }
+          }
+        for columns in lists {
+          let own = metrics[FairnessStageOptions.name(metric.name, columns)]
+          let before = FairnessStageOptions.name(metric.name, columns, prefix: "against")
+          guard let own, let other = metrics[before] else { continue }
+          let name = FairnessStageOptions.name(metric.name, columns, prefix: "change")
+          guard let x = own.value, let y = other.value else {
+            metrics[name] = .undefined(own.reason ?? other.reason ?? "one of the two is undefined")
+            continue
+          }
+          metrics[name] = Measurement(
+            x - y, support: own.support, reason: own.reason ?? other.reason)
+        }
+      }
+    }
+  }
+
+  private mutating func warn(_ options: FairnessStageOptions) {
+    for (view, spec) in zip(views, options.views) where spec.columns.count == 1 {
+      guard let column = spec.columns.first, let measured = view.measured else { continue }
+      for group in measured.groups.groups where group.rows == 0 && !group.isMissing {
+        let elsewhere = view.members.contains { member in
+          member.groups.groups.contains { $0.values == group.values && $0.rows > 0 }
+        }
+        // A category nobody has anywhere is a word in a list, not a group that was lost.
+        warnings.append(
+          .warning(
+            "AX0787", at: column.span,
+            "the group '\(group.name)' of '\(column.name)' has no rows",
+            cause: elsewhere
+              ? "'\(view.compared?.dataset.name ?? "the other dataset")' has rows of it"
+              : "the column's categories list it"))
+      }
+      let missing = measured.groups.groups.filter(\.isMissing).reduce(0) { $0 + $1.rows }
+      if missing * 100 > measured.groups.rows {
+        warnings.append(
+          .warning(
+            "AX0788", at: column.span,
+            "'\(column.name)' is missing in \(missing) of \(measured.groups.rows) rows",
+            cause: "they are counted, and compared with no group"))
+      }
+    }
+    if let measured = views.first?.measured {
+      let missing = measured.groups.rows - measured.groups.labelled
+      if missing * 100 > measured.groups.rows {
+        warnings.append(
+          .warning(
+            "AX0788", at: options.label.span,
+            "'\(label)' is missing in \(missing) of \(measured.groups.rows) rows",
+            cause: "they count for shares, and not for rates"))
+      }
+    }
+  }
+}

@@ -1,0 +1,282 @@
+import AdmixModel
+import AdmixStatistics
+
+/// Puts what was found into words, tables and charts.
+struct FairnessReport: Sendable {
+  private let findings: FairnessFindings
+  private let options: FairnessStageOptions
+  private let title: String
+
+  /// More groups than this make a chart that nobody can read; the tables have them all.
+  private static let mostBars = 24
+
+  init(_ findings: FairnessFindings, _ options: FairnessStageOptions, title: String) {
+    self.findings = findings
+    self.options = options
+    self.title = title
+  }
+
+  func report(_ metrics: [String: Measurement]) -> CheckReport {
+    var sections: [CheckReport.Section] = []
+    for view in findings.views {
+      sections.append(rates(view))
+      sections.append(gaps(view, metrics))
+      sections += view.conditional.map { conditional($0, view) }
+    }
+    return CheckReport(
+      title: "Fairness: \(title)", summary: summary(metrics), metrics: metrics, sections: sections)
+  }
+
+  // MARK: Summary
+
+  private func summary(_ metrics: [String: Measurement]) -> String {
+    var sentences: [String] = []
+    let impacts = findings.views.compactMap {
+      view -> (view: FairnessFindings.View, value: Double)? in
+      metrics[FairnessStageOptions.name("disparate_impact", view.names)]?.value.map { (view, $0) }
+    }
+    if let lowest = impacts.min(by: { $0.value < $1.value }) {
+      var text = "Lowest disparate impact: \(Self.number(lowest.value)) for \(lowest.view.title)"
+      if let groups = lowest.view.measured?.groups,
+        let (high, low) = FairnessFindings.extremes(groups)
+      {
+        text +=
+          " (\(low.name) \(Self.percent(low.rate)), \(high.name) \(Self.percent(high.rate)) have \(findings.positiveName))"
+      }
+      let before = metrics[
+        FairnessStageOptions.name("disparate_impact", lowest.view.names, prefix: "against")]
+      if let value = before?.value { text += "; \(Self.number(value)) in the real data" }
+      sentences.append(text + ".")
+    } else {
+      sentences.append("No disparate impact could be computed.")
+    }
+    sentences += findings.views.flatMap(\.conditional).filter(\.isReversed).map(Self.reversal)
+    return sentences.joined(separator: " ")
+  }
+
+  /// Says that pooled and conditional comparison point in opposite directions.
+  private static func reversal(_ found: ConditionalDifference) -> String {
+    let (higher, lower) = found.signs
+    let (first, second) = (found.first.name, found.second.name)
+    return
+      "The sign turns within \(found.column): pooled, \(first) is ahead of \(second) by \(points(found.pooled)); compared within \(found.column), \(second) is ahead by \(points(found.measurement.value.map { -$0 })) (ahead in \(lower) of \(higher + lower))."
+  }
+
+  private static func number(_ value: Double) -> String {
+    if value.isInfinite { return "infinite" }
+    let scaled = Int((value.magnitude * 1000).rounded())
+    let digits = String(scaled % 1000)
+    let fraction = String(repeating: "0", count: 3 - digits.count) + digits
+    return "\(value < 0 && scaled > 0 ? "-" : "")\(scaled / 1000).\(fraction)"
+  }
+
+  private static func tenths(_ value: Double?) -> String {
+    guard let value else { return "?" }
+    let scaled = Int((value * 1000).rounded())
+    return "\(scaled < 0 ? "-" : "")\(scaled.magnitude / 10).\(scaled.magnitude % 10)"
+  }
+
+  private static func percent(_ value: Double?) -> String { tenths(value) + "%" }
+  private static func points(_ value: Double?) -> String { tenths(value) + " points" }
+
+  // MARK: Rates
+
+  private func share(_ count: Int, of rows: Int) -> Measurement {
+    guard let interval = Interval.share(count, of: rows, level: options.figures.level) else {
+      return .undefined("0 rows", support: 0)
+    }
+    let few = rows < options.figures.minSupport
+    return Measurement(
+      Double(count) / Double(rows), low: interval.low, high: interval.high,
+      level: options.figures.level, support: rows,
+      reason: few ? "\(rows) rows, fewer than min_support \(options.figures.minSupport)" : nil)
+  }
+
+  /// The groups that are shown: those that some dataset has, and those that a single column declares.
+  private func shown(_ view: FairnessFindings.View) -> [Int] {
+    guard let first = view.members.first else { return [] }
+    return first.groups.groups.indices.filter { index in
+      let group = first.groups.groups[index]
+      return (view.names.count == 1 && !group.isMissing)
+        || view.members.contains { $0.groups.groups[index].rows > 0 }
+    }
+  }
+
+  private func rates(_ view: FairnessFindings.View) -> CheckReport.Section {
+    let indices = shown(view)
+    let labels = indices.map { view.members.first?.groups.groups[$0].name ?? "" }
+    func series(_ figure: (GroupTable, GroupTable.Group) -> Measurement) -> [CheckReport.Series] {
+      view.members.map { member in
+        CheckReport.Series(
+          name: member.title,
+          values: indices.map { figure(member.groups, member.groups.groups[$0]) })
+      }
+    }
+    let rates = series { _, group in share(group.positives, of: group.labelled) }
+    let shares = series { table, group in share(group.rows, of: table.rows) }
+    var rows: [[CheckReport.Cell]] = []
+    for (position, index) in indices.enumerated() {
+      for (number, member) in view.members.enumerated() {
+        let group = member.groups.groups[index]
+        rows.append([
+          .text(position < labels.count ? labels[position] : ""), .text(member.title),
+          .count(group.rows), .share(shares[number].values[position]),
+          .count(group.labelled), .share(rates[number].values[position]),
+          .text(state(group)),
+        ])
+      }
+    }
+    var charts: [CheckReport.Chart] = []
+    if !indices.isEmpty, indices.count <= Self.mostBars {
+      charts = [
+        .intervals(
+          title: "\(findings.positiveName), by \(view.title)", labels: labels, series: rates,
+          reference: nil, isShare: true),
+        .bars(
+          title: "Share of rows, by \(view.title)", labels: labels, series: shares, isShare: true),
+      ]
+    }
+    return CheckReport.Section(
+      title: "Groups of \(view.title)",
+      text:
+        "The rate is the share of rows with \(findings.positiveName) among the rows whose label is known, with Wilson's 95% interval. Rows whose group is missing are counted, and compared with no group.",
+      charts: charts,
+      tables: [
+        .init(
+          columns: ["Group", "Dataset", "Rows", "Share", "With label", "Rate", ""], rows: rows)
+      ])
+  }
+
+  private func state(_ group: GroupTable.Group) -> String {
+    if group.rows == 0 { return "absent (0 rows)" }
+    if group.isMissing { return "not compared" }
+    return group.labelled < options.figures.minSupport ? "insufficient" : ""
+  }
+
+  // MARK: Gaps
+
+  private func gaps(_ view: FairnessFindings.View, _ metrics: [String: Measurement])
+    -> CheckReport.Section
+  {
+    var rows: [[CheckReport.Cell]] = []
+    for metric in FairnessMetrics.all {
+      let lists: [[String]] =
+        switch metric.computation {
+        case .groups: [view.names]
+        case .strata: options.conditional.map { view.names + [$0.name] }
+        }
+      for columns in lists {
+        var row: [CheckReport.Cell] = [
+          .text(
+            metric.title
+              + (columns.count > view.names.count ? " within \(columns.last ?? "")" : ""))
+        ]
+        for member in view.members {
+          let name = FairnessStageOptions.name(metric.name, columns, prefix: member.prefix)
+          row.append(.measurement(metrics[name] ?? .undefined("computed for whole datasets only")))
+        }
+        let own = metrics[FairnessStageOptions.name(metric.name, columns)]
+        let before = metrics[FairnessStageOptions.name(metric.name, columns, prefix: "against")]
+        row.append(.text(verdict(metric, own, before)))
+        rows.append(row)
+      }
+    }
+    let kept = Set(FairnessMetrics.all.map(\.name))
+    let guide = FairnessMetrics.all.filter { kept.contains($0.name) }.map {
+      "\($0.title): \($0.formula), \($0.range). \($0.summary)"
+    }
+    return CheckReport.Section(
+      title: "Gaps between groups of \(view.title)", text: guide.joined(separator: "\n"),
+      tables: [
+        .init(columns: ["Metric"] + view.members.map(\.title) + ["Verdict"], rows: rows)
+      ])
+  }
+
+  private func verdict(_ metric: MetricDescriptor, _ own: Measurement?, _ before: Measurement?)
+    -> String
+  {
+    guard let own, let value = own.value else { return "undefined" }
+    var words: [String] = []
+    if own.verdict == .insufficient { words.append("insufficient") }
+    // 29 CFR 1607.4(D): a rate below four fifths of the highest is evidence of adverse impact.
+    if metric.name == "disparate_impact" {
+      words.append(value < 0.8 ? "below four fifths" : "at least four fifths")
+    }
+    if let old = before?.value {
+      let (now, then) = (metric.distance(value), metric.distance(old))
+      words.append(now > then ? "amplified" : now < then ? "reduced" : "unchanged")
+    }
+    return words.joined(separator: ", ")
+  }
+
+  // MARK: Strata
+
+  private func conditional(_ found: ConditionalDifference, _ view: FairnessFindings.View)
+    -> CheckReport.Section
+  {
+    let (first, second) = (found.first, found.second)
+    let labels = found.strata.map(\.name)
+    func rates(_ group: (ConditionalDifference.Stratum) -> GroupTable.Group) -> [Measurement] {
+      found.strata.map { share(group($0).positives, of: group($0).labelled) }
+    }
+    let (mine, theirs) = (rates(\.first), rates(\.second))
+    var rows: [[CheckReport.Cell]] = []
+    for (index, stratum) in found.strata.enumerated() {
+      rows.append([
+        .text(stratum.name), .count(stratum.first.labelled), .share(mine[index]),
+        .count(stratum.second.labelled), .share(theirs[index]),
+        .measurement(
+          difference(stratum.first, stratum.second)),
+      ])
+    }
+    rows.append([
+      .text("pooled"), .count(first.labelled), .share(share(first.positives, of: first.labelled)),
+      .count(second.labelled), .share(share(second.positives, of: second.labelled)),
+      .measurement(difference(first, second)),
+    ])
+    rows.append([
+      .text("within \(found.column) (Mantel-Haenszel)"), .text(""), .text(""), .text(""), .text(""),
+      .measurement(found.measurement),
+    ])
+    let left = found.strata.count { $0.difference == nil }
+    var text =
+      "Rates of \(first.name) and \(second.name) within each value of \(found.column), and their difference pooled over all rows and weighted over the strata (Mantel-Haenszel)."
+    if left > 0 {
+      text +=
+        " \(left) of \(found.strata.count) strata lack one of the two groups and carry no weight."
+    }
+    if found.isReversed { text += " " + Self.reversal(found) }
+    let charts: [CheckReport.Chart] =
+      labels.count > Self.mostBars || labels.isEmpty
+      ? []
+      : [
+        .intervals(
+          title: "\(findings.positiveName), by \(found.column)", labels: labels,
+          series: [
+            .init(name: first.name, values: mine), .init(name: second.name, values: theirs),
+          ],
+          reference: nil, isShare: true)
+      ]
+    return CheckReport.Section(
+      title: "\(view.title) within \(found.column)", text: text, charts: charts,
+      tables: [
+        .init(
+          columns: [
+            found.column, "Rows \(first.name)", "Rate \(first.name)", "Rows \(second.name)",
+            "Rate \(second.name)", "Difference",
+          ], rows: rows)
+      ])
+  }
+
+  private func difference(_ a: GroupTable.Group, _ b: GroupTable.Group) -> Measurement {
+    guard let x = a.rate, let y = b.rate else { return .undefined("0 rows in one of the two") }
+    let interval = Interval.difference(
+      a.positives, of: a.labelled, b.positives, of: b.labelled, level: options.figures.level)
+    let few = min(a.labelled, b.labelled)
+    return Measurement(
+      x - y, low: interval?.low, high: interval?.high, level: options.figures.level,
+      support: a.labelled + b.labelled,
+      reason: few < options.figures.minSupport
+        ? "\(few) rows, fewer than min_support \(options.figures.minSupport)" : nil)
+  }
+}

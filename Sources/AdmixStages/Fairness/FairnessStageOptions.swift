@@ -1,0 +1,166 @@
+import AdmixExpression
+import AdmixModel
+import AdmixSpec
+import AdmixStatistics
+
+/// The options of a fairness stage, read.
+struct FairnessStageOptions: Sendable {
+  struct Named: Hashable, Sendable {
+    var name: String
+    var span: SourceSpan
+  }
+
+  /// One protected column, or several as an intersection.
+  struct View: Hashable, Sendable {
+    var columns: [Named]
+    var names: [String] { columns.map(\.name) }
+  }
+
+  var label: Named
+  /// The good outcomes, each in the spellings that a column could hold it in.
+  var positive: [(spellings: [String], span: SourceSpan)]
+  var views: [View]
+  var conditional: [Named]
+  var figures: FairnessOptions
+
+  init(_ options: OptionValues, report: inout Diagnostics) {
+    func named(_ node: Node) -> Named {
+      Named(name: node.text ?? node.source ?? "", span: node.span)
+    }
+    let label = options["label"]
+    let column = label?["column"] ?? Node(.null, at: options.span)
+    self.label = named(column)
+    let given = label?["positive"]
+    let values = given.map { $0.items.isEmpty ? [$0] : $0.items } ?? []
+    positive = values.map { (Self.spellings($0), $0.span) }
+    views = (options["protected"]?.items ?? []).map { item in
+      View(columns: (item.items.isEmpty ? [item] : item.items).map(named))
+    }
+    conditional = (options["conditional"]?.items ?? []).map(named)
+    var reference: [String: String] = [:]
+    for member in options["reference"]?.members ?? [] {
+      reference[member.key] = Self.spellings(member.value).first
+    }
+    figures = FairnessOptions(
+      minSupport: options["min_support"]?.int ?? 30, reference: reference)
+    check(options, &report)
+  }
+
+  private func check(_ options: OptionValues, _ report: inout Diagnostics) {
+    if views.isEmpty {
+      report.append(
+        .error(
+          "AX0780", at: options["protected"]?.span ?? options.span, "no protected column is named",
+          hint: "write 'protected: [sex]'"))
+    }
+    var seen: Set<[String]> = []
+    for view in views {
+      var own: Set<String> = []
+      for column in view.columns where !own.insert(column.name).inserted {
+        report.append(
+          .error("AX0780", at: column.span, "'\(column.name)' stands twice in one intersection"))
+      }
+      if let first = view.columns.first, !seen.insert(view.names).inserted {
+        report.append(
+          .error(
+            "AX0780", at: first.span, "'\(view.names.joined(separator: ", "))' is protected twice"))
+      }
+      for column in view.columns where column.name == label.name {
+        report.append(
+          .error(
+            "AX0780", at: column.span, "'\(column.name)' is both protected and the label",
+            cause: "a group cannot be compared by what makes it one"))
+      }
+    }
+    let used = Set(views.flatMap(\.names))
+    for column in conditional where column.name == label.name || used.contains(column.name) {
+      report.append(
+        .error(
+          "AX0780", at: column.span,
+          "'\(column.name)' is conditioned on, but it is \(column.name == label.name ? "the label" : "protected")"
+        ))
+    }
+    for member in options["reference"]?.members ?? [] where !used.contains(member.key) {
+      report.append(
+        .error(
+          "AX0780", at: member.keySpan, "'\(member.key)' is no protected column",
+          hint: Spelling.closest(to: member.key, among: used).map { "did you mean '\($0)'?" }))
+    }
+  }
+
+  /// How a column may hold a value that YAML gave a type: `1` as "1", `true` as "true", as written.
+  static func spellings(_ node: Node) -> [String] {
+    var texts: [String] = []
+    switch node.value {
+    case .bool(let flag): texts.append(flag ? "true" : "false")
+    case .int(let number): texts.append("\(number)")
+    case .double(let number):
+      texts.append(Int64(exactly: number).map { "\($0)" } ?? "\(number)")
+    case .text(let text): texts.append(text)
+    case .null, .list, .map: break
+    }
+    if let source = node.source, !texts.contains(source) { texts.append(source) }
+    return texts
+  }
+
+  // MARK: Schemas
+
+  /// Every column there and fit to be a group, as far as the schema says.
+  func check(_ schema: Schema, role: String, report: inout Diagnostics) {
+    var done: Set<String> = []
+    for column in [label] + views.flatMap(\.columns) + conditional
+    where done.insert(column.name).inserted {
+      guard let found = schema[column.name] else {
+        let near = Spelling.closest(to: column.name, among: schema.names)
+        report.append(
+          .error(
+            "AX0781", at: column.span, "the dataset of '\(role)' has no column '\(column.name)'",
+            hint: near.map { "did you mean '\($0)'?" }))
+        continue
+      }
+      switch found.type {
+      case .bool, .int, .text, .category: break
+      case .double, .date, .datetime:
+        report.append(
+          .error(
+            "AX0782", at: column.span,
+            "'\(column.name)' holds \(found.type == .double ? "fractions" : "dates"), which are no groups",
+            hint: "make bands of it first, with a 'transform' stage and its step 'bin'"))
+      }
+    }
+  }
+
+  // MARK: Names
+
+  /// How gates and reports call a metric of a view; `prefix` is `against`, `change` or a part.
+  static func name(
+    _ metric: String, _ columns: [String], prefix: String? = nil
+  ) -> String {
+    let nowhere = SourceSpan(file: "", line: 1, column: 1)
+    return Expression.call(
+      prefix.map { "\($0).\(metric)" } ?? metric, columns.map { .name($0, nowhere) }, nowhere
+    ).canonicalText
+  }
+
+  /// The names that could be measured; those of a mixed dataset's parts, which are not known before it
+  /// is there, are taken from what is asked for.
+  func everyMetricName(asked: [String]) -> [String] {
+    var names: [String] = []
+    for metric in FairnessMetrics.all {
+      for view in views {
+        let columns: [[String]]
+        switch metric.computation {
+        case .groups: columns = [view.names]
+        case .strata: columns = conditional.map { view.names + [$0.name] }
+        }
+        for list in columns {
+          let own = Self.name(metric.name, list)
+          names += [own, Self.name(metric.name, list, prefix: "against")]
+          names.append(Self.name(metric.name, list, prefix: "change"))
+          names += asked.filter { $0.hasPrefix("parts.") && $0.hasSuffix(".\(own)") }
+        }
+      }
+    }
+    return names
+  }
+}
