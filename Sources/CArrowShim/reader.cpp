@@ -127,6 +127,8 @@ Failure open_ipc(AdmixArrowReader &reader, const char *const *names, int64_t cou
   static constexpr std::string_view magic = "ARROW1";
   ADMIX_LET(auto start, reader.file->ReadAt(0, static_cast<int64_t>(magic.size())));
   bool is_file = std::string_view(*start) == magic;
+  // A positioned read forbids what the stream reader does next, until the position is set again.
+  ADMIX_TRY(reader.file->Seek(0));
   if (!is_file && reader.is_partition) {
     return {ADMIX_ARROW_DAMAGED, "", "not an Arrow file"};
   }

@@ -86,7 +86,7 @@ struct BadInputTests {
       stages: """
           a: {transform: {from: b, steps: []}}
           b: {transform: {from: a, steps: []}}
-        """, code: 3, says: ["cycle", "[AX03"]),
+        """, code: 3, says: ["wait for each other", "[AX03"]),
     Case(
       name: "a delivery outside the project", files: ["a.csv": people],
       stages: """

@@ -3,11 +3,13 @@ import Foundation
 
 /// The lines of a file, a piece of the file at a time; `\n` and `\r\n` end a line.
 struct LineReader {
-  private static let pieceBytes = 1 << 20
+  private static let pieceBytes = 1 << 18
 
   private let descriptor: OwnedDescriptor
   private let name: String
   private let maxLineBytes: Int
+  /// What is read goes here first, as an array cannot grow by bytes that are not there yet.
+  private var scratch = [UInt8](repeating: 0, count: pieceBytes)
   private var piece: [UInt8] = []
   private var position = 0
   private var isAtEnd = false
@@ -68,12 +70,8 @@ struct LineReader {
   }
 
   private mutating func fill() throws {
-    let start = piece.count
-    piece.append(contentsOf: repeatElement(0, count: Self.pieceBytes))
-    let count = try piece.withUnsafeMutableBytes { bytes in
-      try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]))
-    }
-    piece.removeLast(Self.pieceBytes - count)
+    let count = try scratch.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+    piece.append(contentsOf: scratch[0..<count])
     isAtEnd = count == 0
   }
 }

@@ -31,7 +31,7 @@ package enum Transcoding {
         try decoder.decode(piece[0..<count], into: &sink.bytes)
         try sink.flushIfLarge()
       }
-      try decoder.finish()
+      try decoder.finish(into: &sink.bytes)
       try sink.flush()
     } catch let problem as LineProblem {
       throw Diagnostic.error(
@@ -92,7 +92,12 @@ package enum Transcoding {
       }
     }
 
-    func finish() throws {
+    mutating func finish(into out: inout [UInt8]) throws {
+      if isAtStart, encoding == .utf8 {
+        // So short a file was kept back in case it was a byte order mark.
+        isAtStart = false
+        try decodeUTF8([], into: &out)
+      }
       if half != nil { throw LineProblem.at(offset, "the file has an odd number of bytes") }
       if high != nil { throw LineProblem.at(offset, "a surrogate pair is cut in two") }
       if !rest.isEmpty { throw LineProblem.at(offset, "a character is cut in two") }

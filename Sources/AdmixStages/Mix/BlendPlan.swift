@@ -9,6 +9,8 @@ import AdmixModel
 struct BlendPlan: Sendable, Codable {
   struct Part: Sendable, Codable {
     var name: String
+    /// What its rows say they come from: the stage, and output, behind the part.
+    var origin: String
     var schema: Schema
     var counts: CellCounts
     /// By cell of `counts`: how many of its rows are taken.

@@ -106,12 +106,13 @@ enum BlendSchema {
     return out
   }
 
-  /// Rows that already know where they came from keep it; the others get the part's name.
+  /// Rows that already know where they came from keep it; the others get the name of the stage
+  /// behind the part, which before a run nobody but the graph knows.
   private static func origins(_ sources: [Source]) -> [ColumnSchema] {
     var names: [String] = []
     for source in sources {
       let own = keepsOrigin(source.schema)
-        ? source.schema[Schema.originSource]?.categories ?? [] : [source.name]
+        ? source.schema[Schema.originSource]?.categories ?? [] : [source.stage]
       names = united(names, own)
     }
     return [

@@ -34,7 +34,7 @@ enum Blending {
         let rows = try rows(wishes, batch, plan.columns, part)
         gathered.append(
           try BlendSchema.conformed(
-            batch, to: plan.schema, part: part.name, rows: rows, firstRow: firstRow))
+            batch, to: plan.schema, part: part.origin, rows: rows, firstRow: firstRow))
         for wish in wishes {
           sources[wish.place] = count
           count += 1

@@ -29,7 +29,7 @@ package struct Mix: StageKind {
               "What to do when it has fewer rows: stop with an error, repeat rows, or shrink the blend so that the shares still hold."
             ),
           ])),
-        "The parts, by the name that rows have as their origin."),
+        "The parts by name; rows say which stage they come from."),
       .optional(
         "balance",
         .object([
@@ -99,7 +99,9 @@ package struct Mix: StageKind {
     let plan = BlendPlan(
       seed: stage.seed, salt: stage.salt, columns: columns,
       parts: zip(options.parts, zip(datasets, zip(counts, allotment.taken))).map {
-        .init(name: $0.name, schema: $1.0.schema, counts: $1.1.0, taken: $1.1.1)
+        .init(
+          name: $0.name, origin: stage.inputNames[$0.role] ?? $0.name, schema: $1.0.schema,
+          counts: $1.1.0, taken: $1.1.1)
       }, schema: schema)
     let planArtifact = try stage.artifacts.publish(plan, kind: .statistics)
     var inputs = ["plan": [planArtifact]]
