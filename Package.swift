@@ -68,7 +68,8 @@ let package = Package(
       ]),
 
     .target(
-      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData"], path: "Tests/AdmixTestSupport"),
+      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData"],
+      path: "Tests/AdmixTestSupport"),
     .testTarget(name: "AdmixModelTests", dependencies: ["AdmixModel", "AdmixTestSupport"]),
     .testTarget(
       name: "AdmixExpressionTests",
@@ -124,9 +125,10 @@ if Context.environment["ADMIX_FUZZ"] == "1" {
 }
 
 for target in package.targets where ![.system, .plugin].contains(target.type) {
-  target.swiftSettings = (target.swiftSettings ?? []) + [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-  ]
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("InternalImportsByDefault"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+    ]
 }

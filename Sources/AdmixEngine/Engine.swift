@@ -1,7 +1,7 @@
-package import AdmixModel
-package import AdmixSpec
+import AdmixModel
+import AdmixSpec
 package import AdmixStore
-package import Foundation
+import Foundation
 
 /// The front door: plans and runs pipelines against a store, and tells what was done.
 package struct Engine: Sendable {
@@ -66,6 +66,7 @@ package struct Engine: Sendable {
       record.seconds = (ContinuousClock.now - begin).seconds
       for stage in record.stages {
         for gate in stage.gates { events(.gate(stage: stage.name, gate)) }
+        for item in stage.warnings { events(.warning(stage: stage.name, item)) }
       }
       events(.runFinished(record))
       return record
@@ -114,8 +115,12 @@ package struct Engine: Sendable {
 
   private static func status(_ stages: [StageRecord], _ control: RunControl) -> RunRecord.Status {
     if stages.contains(where: { $0.status == .failed }) { return .failed }
-    if control.wantsToStop, stages.contains(where: { $0.status == .skipped }) { return .interrupted }
-    if stages.contains(where: { $0.status == .gated || $0.gates.contains { $0.action == .fail && !$0.passed } }) {
+    if control.wantsToStop, stages.contains(where: { $0.status == .skipped }) {
+      return .interrupted
+    }
+    if stages.contains(where: {
+      $0.status == .gated || $0.gates.contains { $0.action == .fail && !$0.passed }
+    }) {
       return .gated
     }
     return .succeeded

@@ -35,7 +35,9 @@ package enum FunctionCatalog {
     f("exp(x)", 1...1, "e to the power x.", scalar: true),
     f("floor(x)", 1...1, "Down to the next whole number.", scalar: true),
     f("hour(when)", 1...1, "Hour of the day, 0 to 23."),
-    f("if(condition, a, b)", 3...3, "a where the condition holds, else b (also where it is missing).", scalar: true),
+    f(
+      "if(condition, a, b)", 3...3,
+      "a where the condition holds, else b (also where it is missing).", scalar: true),
     f("int(x)", 1...1, "As a whole number, towards zero; texts that are no number are missing."),
     f("length(text)", 1...1, "How many characters (Unicode scalars).", scalar: true),
     f("log(x)", 1...1, "Natural logarithm; missing for x ≤ 0 in columns.", scalar: true),

@@ -87,7 +87,8 @@ struct Lexer {
             }
           report.append(
             .error(
-              "AX0501", at: span.slice(offset: start), "'\(scalar)' has no meaning here", hint: hint))
+              "AX0501", at: span.slice(offset: start), "'\(scalar)' has no meaning here", hint: hint
+            ))
         }
       }
     }
@@ -98,7 +99,8 @@ struct Lexer {
     let two = String(String.UnicodeScalarView(scalars[index..<min(index + 2, scalars.count)]))
     if ["==", "!=", "<=", ">=", "//", "**"].contains(two) { return two }
     let one = String(scalars[index])
-    return ["<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", "."].contains(one) ? one : nil
+    return ["<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", "."].contains(one)
+      ? one : nil
   }
 
   /// Letters, digits and `_`; also a `-` that has one of them on either side.
@@ -120,7 +122,8 @@ struct Lexer {
   private mutating func backticked(_ report: inout Diagnostics) {
     let start = index
     guard let close = scalars[(index + 1)...].firstIndex(of: "`"), close > index + 1 else {
-      report.append(.error("AX0501", at: span.slice(offset: start), "the name after '`' is not closed"))
+      report.append(
+        .error("AX0501", at: span.slice(offset: start), "the name after '`' is not closed"))
       index = scalars.count
       return
     }
@@ -176,7 +179,9 @@ struct Lexer {
       add(.double(value), from: start)
     } else {
       report.append(
-        .error("AX0501", at: span.slice(offset: start, length: index - start), "the number is out of range"))
+        .error(
+          "AX0501", at: span.slice(offset: start, length: index - start),
+          "the number is out of range"))
     }
   }
 }

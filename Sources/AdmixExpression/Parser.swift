@@ -106,7 +106,8 @@ private struct Parser {
     let to = right.span
     let length = max(1, to.column + to.length - from.column)
     return .binary(
-      name, left, right, SourceSpan(file: from.file, line: from.line, column: from.column, length: length))
+      name, left, right,
+      SourceSpan(file: from.file, line: from.line, column: from.column, length: length))
   }
 
   /// Chains of one level make deep trees too; they are counted like nesting.
@@ -187,7 +188,9 @@ private struct Parser {
     while true {
       items.append(try or())
       if take(close) { return items }
-      guard take(",") else { throw problem("',' or '\(close)' is expected, not \(described(token))") }
+      guard take(",") else {
+        throw problem("',' or '\(close)' is expected, not \(described(token))")
+      }
     }
   }
 
@@ -200,7 +203,8 @@ private struct Parser {
   private mutating func product() throws(Diagnostic) -> Expression {
     try chain({ p throws(Diagnostic) in try p.sign() }) {
       $0.take("*")
-        ? .multiply : $0.take("//") ? .floorDivide : $0.take("/") ? .divide : $0.take("%") ? .remainder : nil
+        ? .multiply
+        : $0.take("//") ? .floorDivide : $0.take("/") ? .divide : $0.take("%") ? .remainder : nil
     }
   }
 
@@ -268,7 +272,8 @@ private struct Parser {
     case .name(let name):
       if ["and", "or", "in", "is"].contains(name) {
         index -= 1
-        throw problem("'\(name)' is not expected here", hint: "a column of this name goes in backticks")
+        throw problem(
+          "'\(name)' is not expected here", hint: "a column of this name goes in backticks")
       }
       if take("(") {
         let arguments = try items(until: ")")

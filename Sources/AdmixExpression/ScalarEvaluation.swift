@@ -87,7 +87,9 @@ extension Expression {
       switch (a, b) {
       case (.bool, .bool): return .bool(!decisive)
       case (.null, .bool), (.bool, .null), (.null, .null): return .null
-      default: return mismatch("'\(name.rawValue)' joins true and false, not \(a.noun) and \(b.noun)", report: &report)
+      default:
+        return mismatch(
+          "'\(name.rawValue)' joins true and false, not \(a.noun) and \(b.noun)", report: &report)
       }
     case .equal, .notEqual:
       if a == .null || b == .null { return .null }
@@ -118,7 +120,8 @@ extension Expression {
       return mismatch("the result leaves 64-bit whole numbers", report: &report)
     }
     guard let x = a.number, let y = b.number else {
-      return mismatch("'\(name.rawValue)' needs numbers, not \(a.noun) and \(b.noun)", report: &report)
+      return mismatch(
+        "'\(name.rawValue)' needs numbers, not \(a.noun) and \(b.noun)", report: &report)
     }
     if [.divide, .floorDivide, .remainder].contains(name), y == 0 {
       return mismatch("a division by zero", report: &report)
@@ -133,7 +136,9 @@ extension Expression {
       case .remainder: x - (x / y).rounded(.down) * y
       default: pow(x, y)
       }
-    guard result.isFinite else { return mismatch("the result is not a finite number", report: &report) }
+    guard result.isFinite else {
+      return mismatch("the result is not a finite number", report: &report)
+    }
     return .double(result)
   }
 
@@ -154,7 +159,9 @@ extension Expression {
       let quotient = x / y
       let remainder = x % y
       let isOff = remainder != 0 && (remainder < 0) != (y < 0)
-      return .int(name == .remainder ? (isOff ? remainder + y : remainder) : (isOff ? quotient - 1 : quotient))
+      return .int(
+        name == .remainder ? (isOff ? remainder + y : remainder) : (isOff ? quotient - 1 : quotient)
+      )
     case .power:
       guard y >= 0, y < 64 else { return nil }
       var result: Int64 = 1
@@ -190,7 +197,8 @@ extension Expression {
         return mismatch("'\(name)' needs a text, not \(values[0].noun)", report: &report)
       }
       return name == "length"
-        ? .int(Int64(text.unicodeScalars.count)) : .text(name == "lower" ? text.lowercased() : text.uppercased())
+        ? .int(Int64(text.unicodeScalars.count))
+        : .text(name == "lower" ? text.lowercased() : text.uppercased())
     default: break
     }
     if values.contains(.null) { return .null }
@@ -215,7 +223,8 @@ extension Expression {
         let scale = pow(10, numbers[1].rounded())
         return .double((x * scale).rounded() / scale)
       }
-      let rounded = name == "round" ? x.rounded() : name == "floor" ? x.rounded(.down) : x.rounded(.up)
+      let rounded =
+        name == "round" ? x.rounded() : name == "floor" ? x.rounded(.down) : x.rounded(.up)
       return Int64(exactly: rounded).map { .int($0) } ?? .double(rounded)
     case "sqrt" where x < 0, "log" where x <= 0:
       return mismatch("'\(name)' is not defined there", report: &report)
@@ -223,7 +232,8 @@ extension Expression {
     case "log": return .double(log(x))
     case "exp":
       let value = exp(x)
-      return value.isFinite ? .double(value) : mismatch("the result is not a finite number", report: &report)
+      return value.isFinite
+        ? .double(value) : mismatch("the result is not a finite number", report: &report)
     default: return mismatch("'\(name)' needs a column", report: &report)
     }
   }

@@ -21,7 +21,9 @@ package struct CheckReport: Hashable, Sendable, Codable {
 
   package struct Section: Hashable, Sendable, Codable {
     package var title: String
-    /// What the figures mean, their range and which way is better. Plain text.
+    /// What the figures mean, their range and which way is better.
+    ///
+    /// Plain text.
     package var text: String
     package var charts: [Chart]
     package var tables: [Table]

@@ -4,7 +4,9 @@ package struct Measurement: Hashable, Sendable, Codable {
     case ok, insufficient, undefined
   }
 
-  /// Absent when it could not be computed. May be infinite (a ratio x/0); never NaN.
+  /// Absent when it could not be computed.
+  ///
+  /// May be infinite (a ratio x/0); never NaN.
   package var value: Double?
   package var low: Double?
   package var high: Double?

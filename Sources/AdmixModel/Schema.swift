@@ -36,7 +36,9 @@ package struct ColumnSchema: Hashable, Sendable, Codable {
   package var name: String
   package var type: ColumnType
   package var roles: [ColumnRole]
-  /// For `category`: every value that occurs, sorted by UTF-8 bytes, each once. Otherwise empty.
+  /// For `category`: every value that occurs, sorted by UTF-8 bytes, each once.
+  ///
+  /// Otherwise empty.
   package var categories: [String]
   /// Digits after the point that all values share, where a `double` was written with a fixed number.
   package var decimals: Int?

@@ -1,7 +1,9 @@
 package import AdmixModel
 import Foundation
 
-/// Files by digest: what workers read and publish. Knows nothing of the database.
+/// Files by digest: what workers read and publish.
+///
+/// Knows nothing of the database.
 package struct ObjectFolder: Sendable {
   package let root: String
 

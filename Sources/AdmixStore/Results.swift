@@ -91,7 +91,8 @@ extension Store {
         })
       else {
         throw StoreError(
-          "AX0903", "an artifact is missing from the store", cause: "object \(artifact.digest.short)")
+          "AX0903", "an artifact is missing from the store",
+          cause: "object \(artifact.digest.short)")
       }
       return data
     }
@@ -103,8 +104,10 @@ extension Store {
     }
   }
 
-  /// Makes a result visible: the fingerprint with its components, outputs, and contents of the small
-  /// ones, in one transaction. Large contents are durable before this is called.
+  /// Makes a result visible: the fingerprint with its components, outputs, and contents of the
+  /// small ones, in one transaction.
+  ///
+  /// Large contents are durable before this is called.
   ///
   /// - Parameters:
   ///   - isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
@@ -133,7 +136,8 @@ extension Store {
           sql: "INSERT OR REPLACE INTO last_success VALUES(?, ?, ?)",
           arguments: [name.pipeline, name.stage, action])
       }
-      try db.execute(sql: "DELETE FROM lease WHERE key = ?", arguments: [Data(fingerprint.digest.bytes)])
+      try db.execute(
+        sql: "DELETE FROM lease WHERE key = ?", arguments: [Data(fingerprint.digest.bytes)])
       return StoredResult(id: result, action: action, outputs: outputs, body: body, run: run)
     }
   }
@@ -142,7 +146,9 @@ extension Store {
     _ db: Database, _ fingerprint: Fingerprint, scope: Scope, kind: String
   ) throws -> Int64 {
     let key = Data(fingerprint.digest.bytes)
-    if let known = try Int64.fetchOne(db, sql: "SELECT id FROM action WHERE key = ?", arguments: [key]) {
+    if let known = try Int64.fetchOne(
+      db, sql: "SELECT id FROM action WHERE key = ?", arguments: [key])
+    {
       return known
     }
     try db.execute(
@@ -156,7 +162,8 @@ extension Store {
     return id
   }
 
-  private static func object(_ db: Database, _ artifact: Artifact, _ content: Data?) throws -> Int64 {
+  private static func object(_ db: Database, _ artifact: Artifact, _ content: Data?) throws -> Int64
+  {
     let digest = Data(artifact.digest.bytes)
     if let row = try Row.fetchOne(
       db, sql: "SELECT id, content IS NULL FROM object WHERE digest = ?", arguments: [digest])
@@ -170,7 +177,9 @@ extension Store {
     let isInline = isInline(artifact.kind, bytes: artifact.bytes)
     try db.execute(
       sql: "INSERT INTO object(digest, kind, size, rows, content) VALUES(?, ?, ?, ?, ?)",
-      arguments: [digest, artifact.kind.rawValue, artifact.bytes, artifact.rows, isInline ? content : nil])
+      arguments: [
+        digest, artifact.kind.rawValue, artifact.bytes, artifact.rows, isInline ? content : nil,
+      ])
     return db.lastInsertedRowID
   }
 
@@ -213,7 +222,8 @@ extension Store {
       var keys: [String: Digest] = [:]
       let rows = try Row.fetchCursor(
         db,
-        sql: "SELECT stage, key FROM last_success JOIN action ON action.id = action WHERE pipeline = ?",
+        sql:
+          "SELECT stage, key FROM last_success JOIN action ON action.id = action WHERE pipeline = ?",
         arguments: [pipeline])
       while let row = try rows.next() {
         keys[row[0]] = Digest(bytes: [UInt8](row[1] as Data))

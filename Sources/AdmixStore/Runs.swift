@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 package import Foundation
 import GRDB
 
@@ -25,7 +25,8 @@ extension Store {
   package func beginRun(uuid: String, pipeline: String, body: Data) throws {
     try write { db in
       try db.execute(
-        sql: "INSERT INTO run(uuid, pipeline, started_ns, status, body) VALUES(?, ?, ?, 'running', ?)",
+        sql:
+          "INSERT INTO run(uuid, pipeline, started_ns, status, body) VALUES(?, ?, ?, 'running', ?)",
         arguments: [uuid, pipeline, Self.now(), String(decoding: body, as: UTF8.self)])
     }
   }
@@ -39,7 +40,9 @@ extension Store {
       try db.execute(
         sql: "UPDATE run SET ended_ns = ?, status = ? WHERE uuid = ?",
         arguments: [Self.now(), status, uuid])
-      guard let run = try Int64.fetchOne(db, sql: "SELECT id FROM run WHERE uuid = ?", arguments: [uuid])
+      guard
+        let run = try Int64.fetchOne(
+          db, sql: "SELECT id FROM run WHERE uuid = ?", arguments: [uuid])
       else { return }
       for (ordinal, stage) in stages.enumerated() {
         try db.execute(

@@ -1,5 +1,5 @@
-package import AdmixModel
-package import Foundation
+import AdmixModel
+import Foundation
 import GRDB
 
 /// What was done and what came out: one SQLite file beside a folder of objects.
@@ -83,7 +83,8 @@ package final class Store: Sendable {
     if version > StoreSchema.migrations.count {
       throw StoreError(
         "AX0902", "'\(file)' was written by a newer admix",
-        cause: "it has version \(version), this program knows up to \(StoreSchema.migrations.count)",
+        cause:
+          "it has version \(version), this program knows up to \(StoreSchema.migrations.count)",
         hint: "use the newer program, or name another folder with --store")
     }
   }

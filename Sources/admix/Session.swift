@@ -18,7 +18,9 @@ struct PipelineArguments: ParsableArguments {
   @Option(name: .customLong("set"), help: "Replaces a parameter: key=value. Repeatable.")
   var set: [String] = []
 
-  @Option(name: .customLong("params"), help: "A YAML file of parameters. Repeatable.", completion: .file())
+  @Option(
+    name: .customLong("params"), help: "A YAML file of parameters. Repeatable.", completion: .file()
+  )
   var params: [String] = []
 
   @Flag(help: "Prints one JSON document on standard output.")
@@ -26,14 +28,16 @@ struct PipelineArguments: ParsableArguments {
 
   var path: String {
     var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: file, isDirectory: &isFolder) && isFolder.boolValue
+    return FileManager.default.fileExists(atPath: file, isDirectory: &isFolder)
+      && isFolder.boolValue
       ? (file as NSString).appendingPathComponent("pipeline.yaml") : file
   }
 
   /// The folder that relative paths of the pipeline start from.
   var root: String {
     let folder = (path as NSString).deletingLastPathComponent
-    return folder.isEmpty ? FileManager.default.currentDirectoryPath
+    return folder.isEmpty
+      ? FileManager.default.currentDirectoryPath
       : URL(fileURLWithPath: folder).standardizedFileURL.path
   }
 
@@ -45,14 +49,16 @@ struct PipelineArguments: ParsableArguments {
         options: .init(
           set: set, paramsFiles: params, environment: ProcessInfo.processInfo.environment))
       return try Graph(spec, registry: builtinStages)
-    } catch let problems as Diagnostics {
+    } catch let problems {
       throw fail(problems, .specInvalid)
     }
   }
 
   /// Prints problems in the way asked for.
   func fail(_ problems: Diagnostics, _ outcome: Outcome) -> ExitCode {
-    if json { Terminal.out(JSONValue.object(["diagnostics": Complaint.json(problems)]).pretty + "\n") }
+    if json {
+      Terminal.out(JSONValue.object(["diagnostics": Complaint.json(problems)]).pretty + "\n")
+    }
     Complaint.print(problems)
     return ExitCode(outcome.rawValue)
   }
@@ -60,10 +66,14 @@ struct PipelineArguments: ParsableArguments {
 
 /// Where results are kept and sources are looked for.
 struct StoreArguments: ParsableArguments {
-  @Option(help: "The folder of the store; .admix beside the pipeline unless given.", completion: .directory)
+  @Option(
+    help: "The folder of the store; .admix beside the pipeline unless given.",
+    completion: .directory)
   var store: String?
 
-  @Option(help: "A folder with source files, looked into before the network. Repeatable.", completion: .directory)
+  @Option(
+    help: "A folder with source files, looked into before the network. Repeatable.",
+    completion: .directory)
   var distdir: [String] = []
 
   @Flag(help: "Never uses the network.")

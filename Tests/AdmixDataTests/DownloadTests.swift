@@ -123,7 +123,8 @@ import Testing
     for (url, code, words) in [
       ("\(base)/data", "AX0471", digest.hex), ("\(base)/none", "AX0470", "404"),
       ("\(base)/data/loop", "AX0470", "redirect"), ("\(base)/data/tofile", "AX0470", "rotocol"),
-      ("http://user:secret@127.0.0.1:1/x", "AX0470", "onnect"), ("gopher://127.0.0.1/x", "AX0470", "rotocol"),
+      ("http://user:secret@127.0.0.1:1/x", "AX0470", "onnect"),
+      ("gopher://127.0.0.1/x", "AX0470", "rotocol"),
       ("file:///no/such/file", "AX0470", "file"),
     ] {
       let problem = #expect(throws: Diagnostic.self) {
@@ -138,7 +139,8 @@ import Testing
     // What the progress function throws ends the transfer.
     struct Stop: Error {}
     #expect(throws: Stop.self) {
-      try Download.fetch("\(base)/data", to: target("y"), expecting: digest) { _, _ in throw Stop() }
+      try Download.fetch("\(base)/data", to: target("y"), expecting: digest) { _, _ in throw Stop()
+      }
     }
     #expect(bytes("y") == nil)
     #expect(throws: Diagnostic.self) {

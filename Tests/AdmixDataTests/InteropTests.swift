@@ -64,7 +64,8 @@ import Testing
     ("pollock/survey", .jsonLines, []),
   ])
   func readsOrRefuses(folder: String, format: TableFormat, endings: [String]) throws {
-    guard let data = sharedFolder("data"), let corpus = sharedFolder("data/interop/\(folder)") else {
+    guard let data = sharedFolder("data"), let corpus = sharedFolder("data/interop/\(folder)")
+    else {
       return
     }
     let references = try Self.references(data)
@@ -86,7 +87,8 @@ import Testing
         } else {
           counts.refused += 1
           if reference?.isOK == true, format != .jsonLines, !name.contains("/csv/") {
-            print("refused, though pyarrow reads it: \(name): \(problem.fact); \(problem.cause ?? "")")
+            print(
+              "refused, though pyarrow reads it: \(name): \(problem.fact); \(problem.cause ?? "")")
           }
         }
         #expect(!problem.fact.isEmpty && !problem.fact.contains("\n"), "\(name)")

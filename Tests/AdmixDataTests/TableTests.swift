@@ -149,7 +149,8 @@ import Testing
     let single = Batch(
       schema: Schema([ColumnSchema("x", .int)]),
       columns: [Column(.int(Buffer([1])), validity: Bitmap(repeating: false, count: 1))])
-    var writer = try createTable(path: path("one"), output: .csv(CSVWriting()), schema: single.schema)
+    var writer = try createTable(
+      path: path("one"), output: .csv(CSVWriting()), schema: single.schema)
     try writer.append(single)
     try writer.finish()
     #expect(try String(contentsOfFile: path("one"), encoding: .utf8) == "x\n\"\"\n")
@@ -233,22 +234,22 @@ import Testing
 
   @Test(
     arguments: [
-    (.latin1, [0x63, 0x61, 0x66, 0xe9, 0x0a], "café\n"),
-    (.windows1252, [0x80, 0x20, 0x93, 0x78, 0x94], "€ “x”"),
-    (.windows1252, [0x41, 0x81], nil),
-    (.utf16, [0xff, 0xfe, 0x3d, 0xd8, 0x00, 0xde, 0x41, 0x00], "😀A"),
-    (.utf16, [0xfe, 0xff, 0x00, 0xe9], "é"),
-    (.utf16, [0x41, 0x00], nil),
-    (.utf16LittleEndian, [0x41, 0x00], "A"),
-    (.utf16LittleEndian, [0xff, 0xfe, 0x41, 0x00], "A"),
-    (.utf16BigEndian, [0x00, 0x41, 0xd8, 0x3d], nil),
-    (.utf16LittleEndian, [0x41, 0x00, 0x42], nil),
-    (.utf16LittleEndian, [0x00, 0xdc], nil),
-    (.utf8, [0xef, 0xbb, 0xbf, 0x41, 0xc3, 0xa9], "Aé"),
-    (.utf8, [0x41], "A"),
-    (.utf8, [0xc3], nil),
-    (.utf8, [0x41, 0xff, 0x41], nil),
-  ] as [(TextEncoding, [UInt8], String?)])
+      (.latin1, [0x63, 0x61, 0x66, 0xe9, 0x0a], "café\n"),
+      (.windows1252, [0x80, 0x20, 0x93, 0x78, 0x94], "€ “x”"),
+      (.windows1252, [0x41, 0x81], nil),
+      (.utf16, [0xff, 0xfe, 0x3d, 0xd8, 0x00, 0xde, 0x41, 0x00], "😀A"),
+      (.utf16, [0xfe, 0xff, 0x00, 0xe9], "é"),
+      (.utf16, [0x41, 0x00], nil),
+      (.utf16LittleEndian, [0x41, 0x00], "A"),
+      (.utf16LittleEndian, [0xff, 0xfe, 0x41, 0x00], "A"),
+      (.utf16BigEndian, [0x00, 0x41, 0xd8, 0x3d], nil),
+      (.utf16LittleEndian, [0x41, 0x00, 0x42], nil),
+      (.utf16LittleEndian, [0x00, 0xdc], nil),
+      (.utf8, [0xef, 0xbb, 0xbf, 0x41, 0xc3, 0xa9], "Aé"),
+      (.utf8, [0x41], "A"),
+      (.utf8, [0xc3], nil),
+      (.utf8, [0x41, 0xff, 0x41], nil),
+    ] as [(TextEncoding, [UInt8], String?)])
   func makesUTF8OfOtherEncodings(encoding: TextEncoding, bytes: [UInt8], text: String?) throws {
     let source = path("source")
     // Once as it is, and once so that pieces end within characters.

@@ -12,7 +12,8 @@ struct ModelTests {
   func digestsAreSHA256(text: String, hex: String) {
     #expect(Digest(of: text).hex == hex)
     #expect(Digest(hex: hex.uppercased()) == Digest(of: text))
-    #expect(Digest(hex: String(hex.dropLast())) == nil && Digest(hex: "zz" + hex.dropFirst(2)) == nil)
+    #expect(
+      Digest(hex: String(hex.dropLast())) == nil && Digest(hex: "zz" + hex.dropFirst(2)) == nil)
   }
 
   @Test func digestsDoNotDependOnThePieces() {
@@ -51,7 +52,8 @@ struct ModelTests {
   }
 
   @Test(arguments: [
-    ("age", ["wage", "page", "sex"], "page"), ("gausian-copula", ["gaussian-copula", "rules"], "gaussian-copula"),
+    ("age", ["wage", "page", "sex"], "page"),
+    ("gausian-copula", ["gaussian-copula", "rules"], "gaussian-copula"),
     ("hte", ["the"], "the"), ("zebra", ["the"], nil), ("", ["a"], nil),
   ])
   func suggestsTheNearestWord(word: String, candidates: [String], expected: String?) {
@@ -60,7 +62,8 @@ struct ModelTests {
 
   @Test(arguments: [
     ("{\"b\":1,\"a\":[true,null,-1.5]}", "{\"a\":[true,null,-1.5],\"b\":1}"),
-    ("\"\\ud83d\\ude00\\u0041\\n\"", "\"😀A\\n\""), (" 12345678901234567890 ", "1.2345678901234567e+19"),
+    ("\"\\ud83d\\ude00\\u0041\\n\"", "\"😀A\\n\""),
+    (" 12345678901234567890 ", "1.2345678901234567e+19"),
     ("1e2", "100.0"), ("-0", "0"),
   ])
   func readsAndWritesJSON(text: String, canonical: String) throws {

@@ -74,7 +74,8 @@ struct BadInputTests {
       stages: """
           a: {ingest: {from: a.csv}}
           b: {generate: {learn: a, rows: 5, with: gausian-copula}}
-        """, code: 3, says: ["pipeline.yaml:5:", "'gausian-copula'", "did you mean 'gaussian-copula'?"]),
+        """, code: 3,
+      says: ["pipeline.yaml:5:", "'gausian-copula'", "did you mean 'gaussian-copula'?"]),
     Case(
       name: "several problems at once", files: ["a.csv": people],
       stages: """
@@ -127,7 +128,8 @@ struct BadInputTests {
   @Test func storesThatAreNotOursAreRefused() throws {
     let product = try Product()
     try product.write("x\n1\n", to: "a.csv")
-    try product.write("admix: 1\nname: s\nstages:\n  a: {ingest: {from: a.csv}}\n", to: "pipeline.yaml")
+    try product.write(
+      "admix: 1\nname: s\nstages:\n  a: {ingest: {from: a.csv}}\n", to: "pipeline.yaml")
     #expect(try product.admix("run", "pipeline.yaml").code == 0)
     let store = product.folder.appendingPathComponent(".admix/store.db")
     let whole = try Data(contentsOf: store)
@@ -137,7 +139,8 @@ struct BadInputTests {
     ]
     for (what, statement) in edits {
       let edit = try product.shell(
-        "python3 -c \"import sqlite3; c = sqlite3.connect('.admix/store.db'); c.execute('\(statement)'); c.commit(); c.close()\"")
+        "python3 -c \"import sqlite3; c = sqlite3.connect('.admix/store.db'); c.execute('\(statement)'); c.commit(); c.close()\""
+      )
       #expect(edit.code == 0, "\(edit.err)")
       let before = try Data(contentsOf: store)
       let answer = try product.admix("run", "pipeline.yaml")

@@ -45,7 +45,9 @@ struct MainJobTests {
     #expect(first.code == 0, "\(first.err)")
     let ran = try statuses(first)
     #expect(Set(ran.values) == ["executed"] && ran.count == 8)
-    for file in ["admissions.parquet", "admissions.parquet.card.md", "admissions.parquet.croissant.json"] {
+    for file in [
+      "admissions.parquet", "admissions.parquet.card.md", "admissions.parquet.croissant.json",
+    ] {
       #expect(product.exists("admissions/out/\(file)"), "\(file)")
     }
 
@@ -59,7 +61,8 @@ struct MainJobTests {
       "run", "admissions/pipeline.yaml", "--json", "--set", "synthetic=0.2")
     let after = try statuses(changed)
     #expect(changed.code == 0, "\(changed.err)")
-    #expect(after["counts"] == "cached" && after["applicants"] == "cached" && after["parts"] == "cached")
+    #expect(
+      after["counts"] == "cached" && after["applicants"] == "cached" && after["parts"] == "cached")
     #expect(after["blend"] == "executed" && after["bias"] == "executed")
 
     // Going back is a hit, and the exported file follows.

@@ -22,7 +22,8 @@ final class Product {
 
   /// The binary lies beside the test runner, wherever the build put both.
   static let binary: URL = {
-    let runner = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    let runner =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     let beside = URL(fileURLWithPath: runner).deletingLastPathComponent()
       .appendingPathComponent("admix")
     if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
@@ -92,7 +93,7 @@ final class Product {
     process.environment = variables
     let base = FileManager.default.temporaryDirectory
     let files = ["out", "err"].map { base.appendingPathComponent("\($0)-\(UUID().uuidString)") }
-    for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    for file in files { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: files[0])
     process.standardError = try FileHandle(forWritingTo: files[1])
     process.standardInput = FileHandle.nullDevice

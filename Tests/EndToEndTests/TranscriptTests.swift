@@ -20,7 +20,8 @@ struct TranscriptTests {
     var commands = 0
     for block in Self.blocks(text) {
       if block.kind.hasPrefix("file ") {
-        try product.write(block.lines.joined(separator: "\n") + "\n", to: String(block.kind.dropFirst(5)))
+        try product.write(
+          block.lines.joined(separator: "\n") + "\n", to: String(block.kind.dropFirst(5)))
       } else if block.kind == "console" {
         for (command, expected) in Self.sessions(block.lines) {
           commands += 1
@@ -31,7 +32,8 @@ struct TranscriptTests {
           let shown = printed.last == "" ? Array(printed.dropLast()) : printed
           #expect(
             Self.matches(shown, expected),
-            "\(name): $ \(command)\n--- printed\n\(shown.joined(separator: "\n"))\n--- expected\n\(expected.joined(separator: "\n"))")
+            "\(name): $ \(command)\n--- printed\n\(shown.joined(separator: "\n"))\n--- expected\n\(expected.joined(separator: "\n"))"
+          )
         }
       }
     }

@@ -1,7 +1,9 @@
 import AdmixModel
 import CArrow
 
-/// A handle of the library's reader, closed with the object. One thread at a time uses it.
+/// A handle of the library's reader, closed with the object.
+///
+/// One thread at a time uses it.
 final class ArrowReader {
   struct ColumnFacts {
     let name: String

@@ -1,7 +1,9 @@
 import AdmixModel
 import CArrow
 
-/// A handle of the library's writer, closed with the object. One thread at a time uses it.
+/// A handle of the library's writer, closed with the object.
+///
+/// One thread at a time uses it.
 final class ArrowWriter {
   private let library: ArrowLibrary
   private let handle: OpaquePointer

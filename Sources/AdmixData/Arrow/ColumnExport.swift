@@ -2,7 +2,9 @@ import AdmixModel
 import CArrow
 
 /// Columns as Arrow arrays in one form only: no offset, zeros at missing places, no validity where
-/// nothing is missing. So equal columns give equal bytes, whatever they were made from.
+/// nothing is missing.
+///
+/// So equal columns give equal bytes, whatever they were made from.
 enum ColumnExport {
   /// Keeps what an array points to; the array's release callback lets go of it.
   private final class Holder {

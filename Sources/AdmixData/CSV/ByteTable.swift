@@ -67,7 +67,8 @@ struct ByteTable {
     var places = [Int32](repeating: 0, count: bounds.count)
     for (place, code) in order.enumerated() { places[code] = Int32(place) }
     return (
-      order.map { String(decoding: arena[bounds[$0].start..<bounds[$0].end], as: UTF8.self) }, places
+      order.map { String(decoding: arena[bounds[$0].start..<bounds[$0].end], as: UTF8.self) },
+      places
     )
   }
 }

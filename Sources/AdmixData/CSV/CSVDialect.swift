@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// How a file of separated values is written.
 package struct CSVDialect: Hashable, Sendable, Codable {

@@ -120,7 +120,9 @@ package struct CSVReader: Sendable {
         guard dialect.rejectsMisfits else {
           throw Diagnostic.error(
             "AX0416", at: place, fact,
-            hint: "'on-error: reject' leaves such rows out and counts them, 'missing: [...]' names words for no value")
+            hint:
+              "'on-error: reject' leaves such rows out and counts them, 'missing: [...]' names words for no value"
+          )
         }
         if !rejected[misfit] { rejects.append(RejectedRow(line: place.line, reason: fact)) }
         rejected[misfit] = true
@@ -263,7 +265,9 @@ private struct ColumnWork {
       try categories(limit: CSVReader.mostCategories)
       summary.type = type == .empty ? .empty : .text
     } else {
-      column = Column(.text(TextBuffer(Array(repeating: "", count: tokens.rows))), validity: Bitmap(count: tokens.rows) { _ in false })
+      column = Column(
+        .text(TextBuffer(Array(repeating: "", count: tokens.rows))),
+        validity: Bitmap(count: tokens.rows) { _ in false })
       summary.type = type
       summary.present = present
       summary.kept = .text
@@ -273,13 +277,16 @@ private struct ColumnWork {
   /// The moment of an ISO text; a guess of local times holds no instants, and the other way round.
   private func instants(_ cell: UnsafeBufferPointer<UInt8>) -> Int64? {
     if let moment = CellParser.datetime(cell) {
-      return plan.declared == nil && moment.isUTC != (plan.type == .instant) ? nil : moment.microseconds
+      return plan.declared == nil && moment.isUTC != (plan.type == .instant)
+        ? nil : moment.microseconds
     }
     guard plan.type != .instant || plan.declared != nil else { return nil }
     return CellParser.date(cell).map { Int64($0) * 86_400_000_000 }
   }
 
-  private mutating func finish(_ values: Column.Values, _ type: ColumnType, _ cell: CellType, present: Int) {
+  private mutating func finish(
+    _ values: Column.Values, _ type: ColumnType, _ cell: CellType, present: Int
+  ) {
     let valid = valid
     let bitmap = valid.contains(false) ? Bitmap(count: valid.count) { valid[$0] } : nil
     column = Column(values, validity: bitmap)
@@ -384,7 +391,9 @@ private struct ColumnWork {
       }
       finish(.date(Buffer(days)), .date, .date, present: present)
     } else {
-      finish(.datetime(Buffer(values)), .datetime, plan.type == .instant ? .instant : .datetime, present: present)
+      finish(
+        .datetime(Buffer(values)), .datetime, plan.type == .instant ? .instant : .datetime,
+        present: present)
     }
   }
 
@@ -405,10 +414,13 @@ private struct ColumnWork {
       return true
     }
     guard bytes.count <= Int(Int32.max) else {
-      throw Diagnostic.error("AX0414", "'\(plan.name)' holds more than 2 GiB of text in one partition")
+      throw Diagnostic.error(
+        "AX0414", "'\(plan.name)' holds more than 2 GiB of text in one partition")
     }
     valid = there
-    finish(.text(TextBuffer(offsets: Buffer(offsets), bytes: Buffer(bytes))), .text, .text, present: present)
+    finish(
+      .text(TextBuffer(offsets: Buffer(offsets), bytes: Buffer(bytes))), .text, .text,
+      present: present)
   }
 
   /// Codes while there are few different values, else texts.

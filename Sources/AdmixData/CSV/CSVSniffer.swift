@@ -1,10 +1,10 @@
-package import AdmixModel
+import AdmixModel
 
 /// What the beginning of a file tells about the rest.
 package struct CSVSketch: Hashable, Sendable, Codable {
   package var dialect: CSVDialect
   package var hasHeader: Bool
-  /// From the header, or `column1`, `column2`, …
+  /// From the header, or `column1`, `column2` and so on.
   package var names: [String]
   /// Where the first record of data begins, and on which line.
   package var start: Int
@@ -34,7 +34,9 @@ package struct CSVSniffer: Sendable {
     var length = 256 << 10
     while true {
       let bytes = try file.bytes(0..<min(length, max(1, file.size)))
-      if let sketch = try sketch(bytes, isAll: bytes.count >= file.size, name: name) { return sketch }
+      if let sketch = try sketch(bytes, isAll: bytes.count >= file.size, name: name) {
+        return sketch
+      }
       // Not even one whole record: look further.
       length *= 8
     }
@@ -101,7 +103,8 @@ package struct CSVSniffer: Sendable {
     if hasHeader {
       dataStart = rows.rows > 1 ? Int(rows.rowStarts[1]) : sample.count
     }
-    let dataLine = line + sample[..<dataStart].count { $0 == 0x0a }
+    let dataLine =
+      line + sample[..<dataStart].count { $0 == 0x0a }
       + (sample.contains(0x0a) ? 0 : sample[..<dataStart].count { $0 == 0x0d })
     return CSVSketch(
       dialect: dialect, hasHeader: hasHeader, names: names, start: start + dataStart,
@@ -122,7 +125,9 @@ package struct CSVSniffer: Sendable {
       else { continue }
       let share = Double(rows.rows) / Double(rows.rows + rows.rejects.count)
       // Consistency first; more fields break ties, and ':' stands in times too often to win them.
-      let score = share * share * (1 + Double(min(rows.fields, 50)) / 100) * (candidate == UInt8(ascii: ":") ? 0.5 : 1)
+      let score =
+        share * share * (1 + Double(min(rows.fields, 50)) / 100)
+        * (candidate == UInt8(ascii: ":") ? 0.5 : 1)
       if score > best.score { best = (candidate, score) }
     }
     return best.delimiter

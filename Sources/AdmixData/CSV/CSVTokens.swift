@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// The fields of some records: where each begins and ends, row by row.
 struct CSVTokens {
@@ -109,7 +109,11 @@ struct CSVTokens {
             let tail = at
             while at < count, text[at] != delimiter, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
             var tailEnd = at
-            if trims { while tailEnd > tail, text[tailEnd - 1] == 0x20 || text[tailEnd - 1] == 0x09 { tailEnd -= 1 } }
+            if trims {
+              while tailEnd > tail, text[tailEnd - 1] == 0x20 || text[tailEnd - 1] == 0x09 {
+                tailEnd -= 1
+              }
+            }
             if isPlain, tail == tailEnd {
               starts.append(UInt32(plainStart))
               ends.append(UInt32(close))
@@ -203,7 +207,9 @@ struct CSVTokens {
     return bytes.withUnsafeBufferPointer { text in
       let line = firstLine + Self.lines(text, upTo: at)
       var lineStart = at
-      while lineStart > 0, text[lineStart - 1] != 0x0a, text[lineStart - 1] != 0x0d { lineStart -= 1 }
+      while lineStart > 0, text[lineStart - 1] != 0x0a, text[lineStart - 1] != 0x0d {
+        lineStart -= 1
+      }
       let column = text[lineStart..<at].reduce(1) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
       return SourceSpan(file: name, line: line, column: column)
     }

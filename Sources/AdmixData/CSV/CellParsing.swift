@@ -45,7 +45,9 @@ struct CellParser {
     for index in 0..<cell.count {
       if cell[index] == mark {
         let left = wholeEnd - index
-        guard index > 0, index < wholeEnd, left % 4 == 0, cell[index - 1] &- 0x30 < 10 else { return nil }
+        guard index > 0, index < wholeEnd, left % 4 == 0, cell[index - 1] &- 0x30 < 10 else {
+          return nil
+        }
       } else {
         out.append(cell[index])
       }
@@ -136,7 +138,8 @@ struct CellParser {
   }
 
   @inline(__always)
-  private static func number(_ cell: UnsafeBufferPointer<UInt8>, _ from: Int, _ length: Int) -> Int? {
+  private static func number(_ cell: UnsafeBufferPointer<UInt8>, _ from: Int, _ length: Int) -> Int?
+  {
     guard from + length <= cell.count else { return nil }
     var value = 0
     for index in from..<(from + length) {
@@ -183,7 +186,9 @@ struct CellParser {
     }
     if index == cell.count { return (microseconds, false) }
     if cell[index] == 0x5a { return index + 1 == cell.count ? (microseconds, true) : nil }
-    guard cell[index] == 0x2b || cell[index] == 0x2d, let hours = number(cell, index + 1, 2) else { return nil }
+    guard cell[index] == 0x2b || cell[index] == 0x2d, let hours = number(cell, index + 1, 2) else {
+      return nil
+    }
     let sign: Int64 = cell[index] == 0x2b ? -1 : 1
     index += 3
     if index < cell.count, cell[index] == 0x3a { index += 1 }
@@ -208,7 +213,9 @@ struct DateFormat: Hashable, Sendable {
     var hasTime = false
     while index < format.count {
       if format[index] == 0x25 {
-        guard index + 1 < format.count, "YymdbBHIMSfpz%".utf8.contains(format[index + 1]) else { return nil }
+        guard index + 1 < format.count, "YymdbBHIMSfpz%".utf8.contains(format[index + 1]) else {
+          return nil
+        }
         hasTime = hasTime || "HIMSfp".utf8.contains(format[index + 1])
         index += 1
       }
@@ -278,7 +285,8 @@ struct DateFormat: Hashable, Sendable {
         let start = at
         while at < cell.count, (0x61...0x7a).contains(cell[at] | 0x20) { at += 1 }
         let word = String(decoding: cell[start..<at], as: UTF8.self).lowercased()
-        guard let found = Self.months.firstIndex(where: { $0 == word || $0.prefix(3) == word }) else { return nil }
+        guard let found = Self.months.firstIndex(where: { $0 == word || $0.prefix(3) == word })
+        else { return nil }
         month = found + 1
       case UInt8(ascii: "p"):
         guard at + 1 < cell.count, cell[at + 1] | 0x20 == 0x6d else { return nil }

@@ -47,7 +47,9 @@ extension Batch {
   }
 
   /// Where two batches first differ in names, types, missing places or values; nil where they say
-  /// the same. Doubles are compared by their bits, categories by their texts.
+  /// the same.
+  ///
+  /// Doubles are compared by their bits, categories by their texts.
   ///
   /// The values themselves are not in the text.
   package func difference(from other: Batch) -> String? {

@@ -66,11 +66,13 @@ package enum CivilDate {
   }
 
   package static func text(microseconds: Int64) -> String {
-    let day = microseconds >= 0 ? microseconds / 86_400_000_000 : (microseconds + 1) / 86_400_000_000 - 1
+    let day =
+      microseconds >= 0 ? microseconds / 86_400_000_000 : (microseconds + 1) / 86_400_000_000 - 1
     let rest = microseconds - day * 86_400_000_000
     let seconds = rest / 1_000_000
     let fraction = rest % 1_000_000
-    var text = CivilDate.text(days: Int(day)) + "T" + pad(Int(seconds / 3600), 2) + ":"
+    var text =
+      CivilDate.text(days: Int(day)) + "T" + pad(Int(seconds / 3600), 2) + ":"
       + pad(Int(seconds / 60 % 60), 2) + ":" + pad(Int(seconds % 60), 2)
     if fraction > 0 { text += "." + pad(Int(fraction), 6) }
     return text
@@ -78,6 +80,7 @@ package enum CivilDate {
 
   private static func pad(_ value: Int, _ width: Int) -> String {
     let digits = String(abs(value))
-    return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
+    return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count))
+      + digits
   }
 }

@@ -13,7 +13,8 @@ struct ColumnEvaluator {
     switch expression.kind {
     case .constant(let scalar): return constant(scalar, expression.type)
     case .dateConstant(let days): return Vector(.date(Array(repeating: days, count: count)))
-    case .datetimeConstant(let value): return Vector(.datetime(Array(repeating: value, count: count)))
+    case .datetimeConstant(let value):
+      return Vector(.datetime(Array(repeating: value, count: count)))
     case .column(let name):
       guard let column = batch[name] else {
         throw Diagnostic.error("AX0512", at: expression.span, "there is no column '\(name)'")
@@ -63,7 +64,8 @@ struct ColumnEvaluator {
 
   private func negated(_ value: Vector, _ expression: TypedExpression) throws -> Vector {
     if case .int(let values) = value.payload {
-      if let row = values.indices.first(where: { values[$0] == .min && value.valid?[$0] != false }) {
+      if let row = values.indices.first(where: { values[$0] == .min && value.valid?[$0] != false })
+      {
         throw overflow(row, expression)
       }
       return Vector(.int(values.map { 0 &- $0 }), valid: value.valid)
@@ -94,7 +96,8 @@ struct ColumnEvaluator {
   }
 
   private func compare(
-    _ name: AdmixExpression.Expression.BinaryOperator, _ a: Vector, _ b: Vector, _ left: TypedExpression,
+    _ name: AdmixExpression.Expression.BinaryOperator, _ a: Vector, _ b: Vector,
+    _ left: TypedExpression,
     _ right: TypedExpression
   ) -> Vector {
     let valid = Vector.bothValid(a, b)
@@ -133,7 +136,9 @@ struct ColumnEvaluator {
     }
   }
 
-  private static func holds(_ name: AdmixExpression.Expression.BinaryOperator, _ a: String, _ b: String) -> Bool {
+  private static func holds(
+    _ name: AdmixExpression.Expression.BinaryOperator, _ a: String, _ b: String
+  ) -> Bool {
     switch name {
     case .equal: a == b
     case .notEqual: a != b
@@ -157,7 +162,8 @@ struct ColumnEvaluator {
   }
 
   private func arithmetic(
-    _ name: AdmixExpression.Expression.BinaryOperator, _ a: Vector, _ b: Vector, _ expression: TypedExpression
+    _ name: AdmixExpression.Expression.BinaryOperator, _ a: Vector, _ b: Vector,
+    _ expression: TypedExpression
   ) throws -> Vector {
     var valid = Vector.bothValid(a, b)
     if case .date(let days) = a.payload, case .int(let shift) = b.payload {
@@ -191,7 +197,9 @@ struct ColumnEvaluator {
 
   /// What is not a finite number is missing.
   private func finite(_ values: [Double], _ valid: [Bool]?) -> Vector {
-    guard values.contains(where: { !$0.isFinite }) else { return Vector(.double(values), valid: valid) }
+    guard values.contains(where: { !$0.isFinite }) else {
+      return Vector(.double(values), valid: valid)
+    }
     let there = values.indices.map { values[$0].isFinite && valid?[$0] != false }
     return Vector(.double(values.map { $0.isFinite ? $0 : 0 }), valid: there)
   }
@@ -219,7 +227,8 @@ struct ColumnEvaluator {
         let remainder = a % b
         let isOff = remainder != 0 && (remainder < 0) != (b < 0)
         result = (
-          name == .remainder ? (isOff ? remainder + b : remainder) : (isOff ? a / b - 1 : a / b), false
+          name == .remainder ? (isOff ? remainder + b : remainder) : (isOff ? a / b - 1 : a / b),
+          false
         )
       }
       if result.overflow { throw overflow(row, expression) }
@@ -234,7 +243,8 @@ struct ColumnEvaluator {
     for part in parts {
       let more = filled(part.texts, "")
       for row in 0..<count { texts[row] += more[row] }
-      valid = Vector.bothValid(Vector(.bool([]), valid: valid), Vector(.bool([]), valid: part.valid))
+      valid = Vector.bothValid(
+        Vector(.bool([]), valid: valid), Vector(.bool([]), valid: part.valid))
     }
     return Vector(.text(texts), valid: valid)
   }
@@ -260,7 +270,8 @@ struct ColumnEvaluator {
       return try number(name, values, expression)
     case "concat": return concat(values)
     case "length":
-      return Vector(.int(values[0].mapTexts(0) { Int64($0.unicodeScalars.count) }), valid: values[0].valid)
+      return Vector(
+        .int(values[0].mapTexts(0) { Int64($0.unicodeScalars.count) }), valid: values[0].valid)
     case "lower": return texts(values[0]) { $0.lowercased() }
     case "upper": return texts(values[0]) { $0.uppercased() }
     case "trim": return texts(values[0]) { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
@@ -272,20 +283,27 @@ struct ColumnEvaluator {
           zip(a, b).map { text, part in
             if part.isEmpty { return true }
             return name == "contains"
-              ? text.contains(part) : name == "starts_with" ? text.hasPrefix(part) : text.hasSuffix(part)
+              ? text.contains(part)
+              : name == "starts_with" ? text.hasPrefix(part) : text.hasSuffix(part)
           }), valid: Vector.bothValid(values[0], values[1]))
     case "matches":
       guard case .constant(.text(let pattern)) = arguments[1].kind,
         let regex = try? Regex<AnyRegexOutput>(pattern)
-      else { throw Diagnostic.error("AX0510", at: expression.span, "the pattern is not a regular expression") }
+      else {
+        throw Diagnostic.error(
+          "AX0510", at: expression.span, "the pattern is not a regular expression")
+      }
       return Vector(
         .bool(values[0].mapTexts(false) { (try? regex.wholeMatch(in: $0)) ?? nil != nil }),
         valid: values[0].valid)
     case "replace":
-      let (a, b, c) = (filled(values[0].texts, ""), filled(values[1].texts, ""), filled(values[2].texts, ""))
+      let (a, b, c) = (
+        filled(values[0].texts, ""), filled(values[1].texts, ""), filled(values[2].texts, "")
+      )
       return Vector(
         .text((0..<count).map { b[$0].isEmpty ? a[$0] : a[$0].replacing(b[$0], with: c[$0]) }),
-        valid: Vector.bothValid(Vector(.bool([]), valid: Vector.bothValid(values[0], values[1])), values[2]))
+        valid: Vector.bothValid(
+          Vector(.bool([]), valid: Vector.bothValid(values[0], values[1])), values[2]))
     case "day", "month", "weekday", "year", "hour":
       return Vector(
         .int(values[0].instants.map { Self.part(name, $0) }), valid: values[0].valid)
@@ -298,7 +316,9 @@ struct ColumnEvaluator {
     case "date":
       if case .codes = values[0].payload { return dates(values[0]) }
       if case .text = values[0].payload { return dates(values[0]) }
-      return Vector(.date(values[0].instants.map { Int32(truncatingIfNeeded: Self.day($0)) }), valid: values[0].valid)
+      return Vector(
+        .date(values[0].instants.map { Int32(truncatingIfNeeded: Self.day($0)) }),
+        valid: values[0].valid)
     case "int", "double", "text": return cast(values[0], to: name)
     default: throw Diagnostic.error("AX0504", at: expression.span, "unknown function '\(name)'")
     }
@@ -335,24 +355,35 @@ struct ColumnEvaluator {
 
   private func cast(_ value: Vector, to name: String) -> Vector {
     let valid = value.valid
-    func optional<Value>(_ values: [Value?], _ fallback: Value, _ make: ([Value]) -> Vector.Payload) -> Vector {
+    func optional<Value>(_ values: [Value?], _ fallback: Value, _ make: ([Value]) -> Vector.Payload)
+      -> Vector
+    {
       let there = values.indices.map { values[$0] != nil && valid?[$0] != false }
       return Vector(make(values.map { $0 ?? fallback }), valid: there)
     }
     switch (name, value.payload) {
     case ("int", .int), ("double", .double), ("text", .text), ("text", .codes): return value
     case ("int", .text), ("int", .codes):
-      return optional(value.mapTexts(nil) { Int64($0) ?? Double($0).flatMap { Int64(exactly: $0.rounded(.towardZero)) } }, 0) { .int($0) }
+      return optional(
+        value.mapTexts(nil) {
+          Int64($0) ?? Double($0).flatMap { Int64(exactly: $0.rounded(.towardZero)) }
+        }, 0
+      ) { .int($0) }
     case ("int", _):
       return optional(value.doubles.map { Int64(exactly: $0.rounded(.towardZero)) }, 0) { .int($0) }
     case ("double", .text), ("double", .codes):
-      return optional(value.mapTexts(nil) { Double($0).flatMap { $0.isFinite ? $0 : nil } }, 0) { .double($0) }
+      return optional(value.mapTexts(nil) { Double($0).flatMap { $0.isFinite ? $0 : nil } }, 0) {
+        .double($0)
+      }
     case ("double", _): return Vector(.double(value.doubles), valid: valid)
-    case (_, .bool(let values)): return Vector(.text(values.map { $0 ? "true" : "false" }), valid: valid)
+    case (_, .bool(let values)):
+      return Vector(.text(values.map { $0 ? "true" : "false" }), valid: valid)
     case (_, .int(let values)): return Vector(.text(values.map { String($0) }), valid: valid)
     case (_, .double(let values)): return Vector(.text(values.map { "\($0)" }), valid: valid)
-    case (_, .date(let values)): return Vector(.text(values.map { CivilDate.text(days: Int($0)) }), valid: valid)
-    case (_, .datetime(let values)): return Vector(.text(values.map { CivilDate.text(microseconds: $0) }), valid: valid)
+    case (_, .date(let values)):
+      return Vector(.text(values.map { CivilDate.text(days: Int($0)) }), valid: valid)
+    case (_, .datetime(let values)):
+      return Vector(.text(values.map { CivilDate.text(microseconds: $0) }), valid: valid)
     default: return value
     }
   }
@@ -366,8 +397,12 @@ struct ColumnEvaluator {
       let y = filled(y, fallback)
       return (0..<count).map { takesFirst($0) ? x[$0] : y[$0] }
     }
-    func ints(_ vector: Vector) -> [Int64] { if case .int(let values) = vector.payload { values } else { [] } }
-    func days(_ vector: Vector) -> [Int32] { if case .date(let values) = vector.payload { values } else { [] } }
+    func ints(_ vector: Vector) -> [Int64] {
+      if case .int(let values) = vector.payload { values } else { [] }
+    }
+    func days(_ vector: Vector) -> [Int32] {
+      if case .date(let values) = vector.payload { values } else { [] }
+    }
     let payload: Vector.Payload =
       switch type {
       case .int: .int(pick(ints(a), ints(b), 0))
@@ -380,12 +415,20 @@ struct ColumnEvaluator {
     return Vector(payload, valid: valid.contains(false) ? valid : nil)
   }
 
-  private func number(_ name: String, _ values: [Vector], _ expression: TypedExpression) throws -> Vector {
+  private func number(_ name: String, _ values: [Vector], _ expression: TypedExpression) throws
+    -> Vector
+  {
     let valid = values.dropFirst().reduce(values[0].valid) { sum, next in
       Vector.bothValid(Vector(.bool([]), valid: sum), next)
     }
     if expression.type == .int, ["abs", "max", "min"].contains(name) {
-      let columns = values.map { if case .int(let numbers) = $0.payload { numbers } else { [Int64](repeating: 0, count: count) } }
+      let columns = values.map {
+        if case .int(let numbers) = $0.payload {
+          numbers
+        } else {
+          [Int64](repeating: 0, count: count)
+        }
+      }
       var out = columns[0]
       if name == "abs" {
         if let row = out.indices.first(where: { out[$0] == .min && valid?[$0] != false }) {
@@ -394,7 +437,9 @@ struct ColumnEvaluator {
         out = out.map { $0 == .min ? 0 : Swift.abs($0) }
       }
       for column in columns.dropFirst() {
-        for row in 0..<count { out[row] = name == "min" ? min(out[row], column[row]) : max(out[row], column[row]) }
+        for row in 0..<count {
+          out[row] = name == "min" ? min(out[row], column[row]) : max(out[row], column[row])
+        }
       }
       return Vector(.int(out), valid: valid)
     }
@@ -417,7 +462,9 @@ struct ColumnEvaluator {
         x[row] = (x[row] * scale).rounded() / scale
       }
     default:
-      let rounded = x.map { name == "ceil" ? $0.rounded(.up) : name == "floor" ? $0.rounded(.down) : $0.rounded() }
+      let rounded = x.map {
+        name == "ceil" ? $0.rounded(.up) : name == "floor" ? $0.rounded(.down) : $0.rounded()
+      }
       let whole = rounded.map { Int64(exactly: $0) }
       guard whole.contains(nil) else { return Vector(.int(whole.compactMap { $0 }), valid: valid) }
       let there = whole.indices.map { whole[$0] != nil && valid?[$0] != false }

@@ -93,13 +93,19 @@ private struct TypeChecker {
     }
   }
 
-  private mutating func fail(_ fact: String, _ span: SourceSpan, hint: String? = nil) -> TypedExpression? {
+  private mutating func fail(_ fact: String, _ span: SourceSpan, hint: String? = nil)
+    -> TypedExpression?
+  {
     report.append(.error("AX0510", at: span, fact, hint: hint))
     return nil
   }
 
-  private func isNumber(_ type: ColumnType?) -> Bool { type == .int || type == .double || type == nil }
-  private func isText(_ type: ColumnType?) -> Bool { type == .text || type == .category || type == nil }
+  private func isNumber(_ type: ColumnType?) -> Bool {
+    type == .int || type == .double || type == nil
+  }
+  private func isText(_ type: ColumnType?) -> Bool {
+    type == .text || type == .category || type == nil
+  }
   private func isTime(_ type: ColumnType?) -> Bool { type == .date || type == .datetime }
 
   mutating func check(_ expression: Expression) -> TypedExpression? {
@@ -136,7 +142,9 @@ private struct TypeChecker {
         }
         return typed(.not(value), .bool)
       case .negate:
-        guard isNumber(value.type) else { return fail("'-' needs a number, not \(noun(value.type))", span) }
+        guard isNumber(value.type) else {
+          return fail("'-' needs a number, not \(noun(value.type))", span)
+        }
         return typed(.negate(value), value.type ?? .int)
       }
     case .binary(let name, let left, let right, _):
@@ -150,7 +158,9 @@ private struct TypeChecker {
     _ name: Expression.BinaryOperator, _ left: Expression, _ right: Expression, _ span: SourceSpan
   ) -> TypedExpression? {
     if name == .isIn || name == .isNotIn {
-      guard case .list(let items, _) = right else { return fail("a list is expected after 'in'", span) }
+      guard case .list(let items, _) = right else {
+        return fail("a list is expected after 'in'", span)
+      }
       let value = check(left)
       let members = items.map { check($0) }
       guard let value else { return nil }
@@ -257,7 +267,8 @@ private struct TypeChecker {
       let isRounding = ["ceil", "floor"].contains(name) || name == "round" && values.count == 1
       if isRounding { return made(.int) }
       return made(keepsWhole && types.allSatisfy { ($0 ?? .int) == .int } ? .int : .double)
-    case "concat", "contains", "ends_with", "length", "lower", "matches", "replace", "starts_with", "trim", "upper":
+    case "concat", "contains", "ends_with", "length", "lower", "matches", "replace", "starts_with",
+      "trim", "upper":
       for value in values where !isText(value.type) {
         return fail(
           "'\(name)' needs texts, not \(noun(value.type))", value.span, hint: "text(…) makes one")
@@ -271,11 +282,13 @@ private struct TypeChecker {
         }
       }
       if name == "length" { return made(.int) }
-      return made(["contains", "ends_with", "matches", "starts_with"].contains(name) ? .bool : .text)
+      return made(
+        ["contains", "ends_with", "matches", "starts_with"].contains(name) ? .bool : .text)
     case "day", "month", "weekday", "year", "hour":
       guard isTime(types[0]), name != "hour" || types[0] == .datetime else {
         return fail(
-          "'\(name)' needs a date\(name == "hour" ? " with time" : ""), not \(noun(types[0]))", span)
+          "'\(name)' needs a date\(name == "hour" ? " with time" : ""), not \(noun(types[0]))", span
+        )
       }
       return made(.int)
     case "days_between":
@@ -285,7 +298,9 @@ private struct TypeChecker {
       return made(.int)
     case "date":
       if isTime(types[0]) { return made(.date) }
-      guard isText(types[0]) else { return fail("'date' needs a text, not \(noun(types[0]))", span) }
+      guard isText(types[0]) else {
+        return fail("'date' needs a text, not \(noun(types[0]))", span)
+      }
       return made(.date)
     case "int": return made(.int)
     case "double": return made(.double)

@@ -2,7 +2,9 @@ package import AdmixModel
 package import Foundation
 
 /// Where a task reads artifacts from and writes them to; stages and generators see nothing of the
-/// store but this. Every method may be called from any thread.
+/// store but this.
+///
+/// Every method may be called from any thread.
 package protocol ArtifactAccess: Sendable {
   /// The whole content of a small artifact.
   func read(_ artifact: Artifact) throws -> Data
@@ -23,7 +25,8 @@ extension ArtifactAccess {
     try publish(CanonicalJSON.encode(value), kind: kind, rows: rows)
   }
 
-  package func decode<Value: Decodable>(_ type: Value.Type, from artifact: Artifact) throws -> Value {
+  package func decode<Value: Decodable>(_ type: Value.Type, from artifact: Artifact) throws -> Value
+  {
     try CanonicalJSON.decode(type, from: read(artifact))
   }
 

@@ -25,7 +25,9 @@ struct JSONObjectScanner {
   /// True for a line of white space.
   var isBlank: Bool { bytes.allSatisfy(Self.isSpace) }
 
-  /// Calls the body for each member in order. Duplicate keys are for the caller to see.
+  /// Calls the body for each member in order.
+  ///
+  /// Duplicate keys are for the caller to see.
   mutating func scan(
     _ body: (_ key: UnsafeBufferPointer<UInt8>, _ keyHasEscapes: Bool, Value) throws -> Void
   ) throws {

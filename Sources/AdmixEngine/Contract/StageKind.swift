@@ -87,8 +87,10 @@ package struct SourceFile: Hashable, Sendable, Codable {
 package struct TaskRequest: Sendable {
   /// Which of the kind's steps.
   package var step: String
-  /// What the step is told beside its inputs. Stage options that matter to the step go in here; the
-  /// task's fingerprint sees only this, so a step is not redone for an option it does not read.
+  /// What the step is told beside its inputs.
+  ///
+  /// Stage options that matter to the step go in here; the task's fingerprint sees only this, so a
+  /// step is not redone for an option it does not read.
   package var parameters: JSONValue
   /// By name, in order.
   package var inputs: [String: [Artifact]]

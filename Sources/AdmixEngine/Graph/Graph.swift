@@ -37,8 +37,10 @@ package struct Graph: Sendable {
         report.append(
           .error(
             "AX0311", at: stage.nameSpan, "unknown stage kind '\(stage.kind)'",
-            hint: Spelling.closest(to: stage.kind, among: registry.kinds.map { $0.description.name })
-              .map { "did you mean '\($0)'?" }))
+            hint: Spelling.closest(
+              to: stage.kind, among: registry.kinds.map { $0.description.name }
+            )
+            .map { "did you mean '\($0)'?" }))
         continue
       }
       let kind = type.init(stage.options, report: &report)

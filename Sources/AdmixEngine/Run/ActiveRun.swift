@@ -62,7 +62,8 @@ final class ActiveRun: Sendable {
   /// The partitions behind datasets: a result that names a dataset vouches for them too.
   func nested(_ artifacts: some Sequence<Artifact>) throws -> [Artifact] {
     try artifacts.filter { $0.kind == .dataset }.flatMap { artifact in
-      let data = Store.isInline(artifact.kind, bytes: artifact.bytes)
+      let data =
+        Store.isInline(artifact.kind, bytes: artifact.bytes)
         ? try content(artifact) : try store.content(of: artifact)
       return try CanonicalJSON.decode(DatasetManifest.self, from: data).partitions
     }

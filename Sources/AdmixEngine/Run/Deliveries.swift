@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 package import AdmixStore
 import Foundation
 

@@ -1,5 +1,5 @@
 package import AdmixModel
-package import AdmixData
+import AdmixData
 package import Foundation
 
 /// A task ready to be done by any worker: what to do, and where artifacts are.

@@ -1,5 +1,5 @@
 import AdmixModel
-package import AdmixStore
+import AdmixStore
 import Synchronization
 
 /// The wish to stop, seen by every task of a run.

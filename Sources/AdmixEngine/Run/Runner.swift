@@ -148,7 +148,9 @@ struct Runner: Sendable {
       try run.control.check()
       guard let owner = try run.store.takeLease(key, run: run.uuid) else {
         // It may have been finished between our look and the lease.
-        guard !run.isForced(stage.name), let result = try run.store.result(for: key) else { return nil }
+        guard !run.isForced(stage.name), let result = try run.store.result(for: key) else {
+          return nil
+        }
         try run.store.dropLease(key, run: run.uuid)
         return result
       }
@@ -161,7 +163,8 @@ struct Runner: Sendable {
     }
   }
 
-  private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ partial: inout Plan) async throws
+  private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ partial: inout Plan)
+    async throws
     -> (outputs: StageOutputs, result: StoredResult)
   {
     guard let fingerprint = planned.fingerprint else {
@@ -182,7 +185,8 @@ struct Runner: Sendable {
     let outputs = try await stage.kind.drive(driver)
     for name in outputs.artifacts.keys where !stage.kind.outputs.contains(name) {
       throw TaskFailure(
-        .error("AX0909", "stage kind '\(stage.description.name)' gave an undeclared output '\(name)'"))
+        .error(
+          "AX0909", "stage kind '\(stage.description.name)' gave an undeclared output '\(name)'"))
     }
     let contents = own.takeContents()
     run.keep(contents)

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 import AdmixModel
 import AdmixSpec
 import AdmixStore
@@ -21,7 +21,7 @@ struct StageDriver: StageContext {
   var artifacts: any ArtifactAccess { own }
 
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
-    let keys = try requests.map(fingerprint)
+    let keys = requests.map(fingerprint)
     var known = try keys.map { try found($0) }
     let open = known.indices.filter { known[$0] == nil }
     let rows = open.compactMap { requests[$0].expectedRows }
@@ -96,7 +96,8 @@ struct StageDriver: StageContext {
     return try CanonicalJSON.decode(TaskOutputs.self, from: result.body)
   }
 
-  private func commit(_ delivery: TaskDelivery, of request: TaskRequest, _ key: Fingerprint) throws {
+  private func commit(_ delivery: TaskDelivery, of request: TaskRequest, _ key: Fingerprint) throws
+  {
     // Bytes that moved while they were read make a result that nobody can make again.
     for file in request.files where !run.locator.isUnchanged(file) {
       throw TaskFailure(
@@ -106,9 +107,11 @@ struct StageDriver: StageContext {
     }
     run.keep(delivery.contents)
     var outputs = delivery.outputs.artifacts
-    outputs["partitions"] = (outputs["partitions"] ?? []) + (try run.nested(delivery.outputs.artifacts.values.joined()))
+    outputs["partitions"] =
+      (outputs["partitions"] ?? []) + (try run.nested(delivery.outputs.artifacts.values.joined()))
     try run.store.commit(
-      key, scope: .task, kind: stage.description.name, outputs: outputs.filter { !$0.value.isEmpty },
+      key, scope: .task, kind: stage.description.name,
+      outputs: outputs.filter { !$0.value.isEmpty },
       contents: delivery.contents, body: CanonicalJSON.encode(delivery.outputs), run: run.uuid)
   }
 }

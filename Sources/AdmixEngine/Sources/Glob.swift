@@ -66,7 +66,8 @@ enum Glob {
   }
 
   /// The place after the pattern's next element, if the scalar fits it.
-  private static func one(_ scalar: Unicode.Scalar, _ pattern: [Unicode.Scalar], _ at: Int) -> Int? {
+  private static func one(_ scalar: Unicode.Scalar, _ pattern: [Unicode.Scalar], _ at: Int) -> Int?
+  {
     switch pattern[at] {
     case "?": return at + 1
     case "[":

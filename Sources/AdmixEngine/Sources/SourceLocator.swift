@@ -1,5 +1,5 @@
 import AdmixData
-package import AdmixModel
+import AdmixModel
 package import AdmixStore
 import Foundation
 
@@ -82,7 +82,8 @@ package struct SourceLocator: Sendable {
         .error(
           "AX0402", at: request.span, "the folder '\(location)' holds no file to read",
           cause: request.endings.isEmpty
-            ? nil : "files ending in " + request.endings.map { ".\($0)" }.joined(separator: ", ")
+            ? nil
+            : "files ending in " + request.endings.map { ".\($0)" }.joined(separator: ", ")
               + " are looked for"), reason: .input)
     }
     return names.map { prefix + $0 }
@@ -90,7 +91,8 @@ package struct SourceLocator: Sendable {
 
   private func isFile(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && !isFolder.boolValue
   }
 
   private func identify(name: String, path: String, at span: SourceSpan?) throws -> SourceFile {
@@ -159,7 +161,8 @@ package struct SourceLocator: Sendable {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       for name in names.sorted(by: { ($0 == base ? 0 : 1, $0) < ($1 == base ? 0 : 1, $1) })
       where isFile("\(folder)/\(name)") {
-        if let file = try? identify(name: request.location, path: "\(folder)/\(name)", at: request.span),
+        if let file = try? identify(
+          name: request.location, path: "\(folder)/\(name)", at: request.span),
           file.digest == expected
         {
           return file

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixModel
 
 extension Condition {

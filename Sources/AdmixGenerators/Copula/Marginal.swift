@@ -5,8 +5,10 @@ import AdmixStatistics
 struct Marginal: Hashable, Sendable, Codable {
   var column: ColumnSchema
   var treatment: ColumnTreatment
-  /// For numbers the pieces' ends, rising, equal where the piece is one value. For nominal columns both
-  /// are codes, in the order that carries most of the association; −1 is the missing level.
+  /// For numbers the pieces' ends, rising, equal where the piece is one value.
+  ///
+  /// For nominal columns both are codes, in the order that carries most of the association; −1 is
+  /// the missing level.
   var lows: [Double] = []
   var highs: [Double] = []
   var counts: [Int] = []

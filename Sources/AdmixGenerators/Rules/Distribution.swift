@@ -52,42 +52,68 @@ struct Distribution: Sendable {
   // MARK: Continuous
 
   private static let continuous: [Distribution] = [
-    Distribution("uniform", [("low", "lower end", 0), ("high", "upper end", 1)], "Every value between the ends alike.") {
+    Distribution(
+      "uniform", [("low", "lower end", 0), ("high", "upper end", 1)],
+      "Every value between the ends alike."
+    ) {
       let (low, high) = ($0[0], $0[1])
       guard low <= high else { return nil }
       return Shape(
         quantile: { low + (high - low) * $0 },
         cdf: { high > low ? min(1, max(0, ($0 - low) / (high - low))) : ($0 < low ? 0 : 1) })
     },
-    Distribution("normal", [("mean", "mean", 0), ("sd", "standard deviation, above 0", 1)], "The bell curve.") {
+    Distribution(
+      "normal", [("mean", "mean", 0), ("sd", "standard deviation, above 0", 1)], "The bell curve."
+    ) {
       normal($0[0], $0[1])
     },
-    Distribution("lognormal", [("mean", "mean of the logarithm", 0), ("sd", "standard deviation of the logarithm, above 0", 1)], "The exponential of a normal value: incomes, durations.") {
+    Distribution(
+      "lognormal",
+      [
+        ("mean", "mean of the logarithm", 0),
+        ("sd", "standard deviation of the logarithm, above 0", 1),
+      ], "The exponential of a normal value: incomes, durations."
+    ) {
       guard let inner = normal($0[0], $0[1]) else { return nil }
       return Shape(
         quantile: { exp(inner.quantile($0)) }, cdf: { $0 <= 0 ? 0 : inner.cdf(log($0)) })
     },
-    Distribution("exponential", [("mean", "mean, above 0", 1)], "Waiting time of a memoryless event.") {
+    Distribution(
+      "exponential", [("mean", "mean, above 0", 1)], "Waiting time of a memoryless event."
+    ) {
       let mean = $0[0]
       guard mean > 0 else { return nil }
       return Shape(
         quantile: { -mean * log1p(-$0) }, cdf: { $0 <= 0 ? 0 : -expm1(-$0 / mean) })
     },
-    Distribution("gamma", [("shape", "above 0", nil), ("scale", "above 0", 1)], "Sums of waiting times; mean shape·scale.") {
+    Distribution(
+      "gamma", [("shape", "above 0", nil), ("scale", "above 0", 1)],
+      "Sums of waiting times; mean shape·scale."
+    ) {
       gamma($0[0], $0[1])
     },
-    Distribution("chi-square", [("df", "degrees of freedom, above 0", nil)], "A sum of squared normal values.") {
+    Distribution(
+      "chi-square", [("df", "degrees of freedom, above 0", nil)], "A sum of squared normal values."
+    ) {
       gamma($0[0] / 2, 2)
     },
-    Distribution("beta", [("a", "above 0", nil), ("b", "above 0", nil)], "A share between 0 and 1; mean a/(a+b).") {
+    Distribution(
+      "beta", [("a", "above 0", nil), ("b", "above 0", nil)],
+      "A share between 0 and 1; mean a/(a+b)."
+    ) {
       let (a, b) = ($0[0], $0[1])
       guard a > 0, b > 0 else { return nil }
       let cdf = { (x: Double) in SpecialFunctions.beta(x, a, b) }
       return Shape(
-        quantile: { SpecialFunctions.invert($0, guess: a / (a + b), scale: 0.1, within: 0...1, cdf) },
+        quantile: {
+          SpecialFunctions.invert($0, guess: a / (a + b), scale: 0.1, within: 0...1, cdf)
+        },
         cdf: cdf)
     },
-    Distribution("triangular", [("low", "lower end", 0), ("mode", "peak", nil), ("high", "upper end", 1)], "Rises to the peak and falls again, in straight lines.") {
+    Distribution(
+      "triangular", [("low", "lower end", 0), ("mode", "peak", nil), ("high", "upper end", 1)],
+      "Rises to the peak and falls again, in straight lines."
+    ) {
       let (low, mode, high) = ($0[0], $0[1], $0[2])
       guard low <= mode, mode <= high, low < high else { return nil }
       let turn = (mode - low) / (high - low)
@@ -105,48 +131,69 @@ struct Distribution: Sendable {
             : 1 - (high - x) * (high - x) / ((high - low) * (high - mode))
         })
     },
-    Distribution("weibull", [("shape", "above 0", nil), ("scale", "above 0", 1)], "Lifetimes; shape below 1 fails early, above 1 wears out.") {
+    Distribution(
+      "weibull", [("shape", "above 0", nil), ("scale", "above 0", 1)],
+      "Lifetimes; shape below 1 fails early, above 1 wears out."
+    ) {
       let (shape, scale) = ($0[0], $0[1])
       guard shape > 0, scale > 0 else { return nil }
       return Shape(
         quantile: { scale * pow(-log1p(-$0), 1 / shape) },
         cdf: { $0 <= 0 ? 0 : -expm1(-pow($0 / scale, shape)) })
     },
-    Distribution("pareto", [("shape", "above 0", nil), ("scale", "the smallest value, above 0", 1)], "Heavy tails: few very large values.") {
+    Distribution(
+      "pareto", [("shape", "above 0", nil), ("scale", "the smallest value, above 0", 1)],
+      "Heavy tails: few very large values."
+    ) {
       let (shape, scale) = ($0[0], $0[1])
       guard shape > 0, scale > 0 else { return nil }
       return Shape(
         quantile: { scale * pow(1 - $0, -1 / shape) },
         cdf: { $0 <= scale ? 0 : 1 - pow(scale / $0, shape) })
     },
-    Distribution("logistic", [("mean", "mean", 0), ("scale", "above 0", 1)], "Like the normal, with heavier tails.") {
+    Distribution(
+      "logistic", [("mean", "mean", 0), ("scale", "above 0", 1)],
+      "Like the normal, with heavier tails."
+    ) {
       let (mean, scale) = ($0[0], $0[1])
       guard scale > 0 else { return nil }
       return Shape(
         quantile: { mean + scale * (log($0) - log1p(-$0)) },
         cdf: { 1 / (1 + exp(-($0 - mean) / scale)) })
     },
-    Distribution("laplace", [("mean", "mean", 0), ("scale", "above 0", 1)], "Two exponentials back to back.") {
+    Distribution(
+      "laplace", [("mean", "mean", 0), ("scale", "above 0", 1)], "Two exponentials back to back."
+    ) {
       let (mean, scale) = ($0[0], $0[1])
       guard scale > 0 else { return nil }
       return Shape(
         quantile: { $0 < 0.5 ? mean + scale * log(2 * $0) : mean - scale * log(2 * (1 - $0)) },
         cdf: { $0 < mean ? 0.5 * exp(($0 - mean) / scale) : 1 - 0.5 * exp(-($0 - mean) / scale) })
     },
-    Distribution("gumbel", [("mode", "most likely value", 0), ("scale", "above 0", 1)], "The largest of many values.") {
+    Distribution(
+      "gumbel", [("mode", "most likely value", 0), ("scale", "above 0", 1)],
+      "The largest of many values."
+    ) {
       let (mode, scale) = ($0[0], $0[1])
       guard scale > 0 else { return nil }
       return Shape(
         quantile: { mode - scale * log(-log($0)) }, cdf: { exp(-exp(-($0 - mode) / scale)) })
     },
-    Distribution("cauchy", [("median", "median", 0), ("scale", "above 0", 1)], "So heavy-tailed that it has no mean.") {
+    Distribution(
+      "cauchy", [("median", "median", 0), ("scale", "above 0", 1)],
+      "So heavy-tailed that it has no mean."
+    ) {
       let (median, scale) = ($0[0], $0[1])
       guard scale > 0 else { return nil }
       return Shape(
         quantile: { median + scale * tan(.pi * ($0 - 0.5)) },
         cdf: { 0.5 + atan(($0 - median) / scale) / .pi })
     },
-    Distribution("student-t", [("df", "degrees of freedom, above 0", nil), ("mean", "mean", 0), ("scale", "above 0", 1)], "A normal of uncertain spread: returns of assets.") {
+    Distribution(
+      "student-t",
+      [("df", "degrees of freedom, above 0", nil), ("mean", "mean", 0), ("scale", "above 0", 1)],
+      "A normal of uncertain spread: returns of assets."
+    ) {
       let (df, mean, scale) = ($0[0], $0[1], $0[2])
       guard df > 0, scale > 0 else { return nil }
       let cdf = { (x: Double) -> Double in
@@ -158,7 +205,9 @@ struct Distribution: Sendable {
         quantile: { SpecialFunctions.invert($0, guess: mean, scale: scale, within: anywhere, cdf) },
         cdf: cdf)
     },
-    Distribution("rayleigh", [("scale", "above 0", 1)], "The length of a vector of two normal values.") {
+    Distribution(
+      "rayleigh", [("scale", "above 0", 1)], "The length of a vector of two normal values."
+    ) {
       let scale = $0[0]
       guard scale > 0 else { return nil }
       return Shape(
@@ -187,7 +236,10 @@ struct Distribution: Sendable {
   // MARK: Whole numbers
 
   private static let whole: [Distribution] = [
-    Distribution("integer", [("low", "smallest", 0), ("high", "largest", nil)], "Every whole number from the smallest to the largest alike.", isWhole: true) {
+    Distribution(
+      "integer", [("low", "smallest", 0), ("high", "largest", nil)],
+      "Every whole number from the smallest to the largest alike.", isWhole: true
+    ) {
       let (low, high) = ($0[0].rounded(.up), $0[1].rounded(.down))
       guard low <= high, abs(low) < 0x1p53, abs(high) < 0x1p53 else { return nil }
       let count = high - low + 1
@@ -195,23 +247,32 @@ struct Distribution: Sendable {
         quantile: { min(high, max(low, low + ($0 * count).rounded(.up) - 1)) },
         cdf: { min(1, max(0, ($0.rounded(.down) - low + 1) / count)) })
     },
-    Distribution("bernoulli", [("p", "chance of 1, from 0 to 1", nil)], "1 with the given chance, otherwise 0.", isWhole: true) {
+    Distribution(
+      "bernoulli", [("p", "chance of 1, from 0 to 1", nil)],
+      "1 with the given chance, otherwise 0.", isWhole: true
+    ) {
       let p = $0[0]
       guard (0...1).contains(p) else { return nil }
       return Shape(quantile: { $0 > 1 - p ? 1 : 0 }, cdf: { $0 < 0 ? 0 : $0 < 1 ? 1 - p : 1 })
     },
-    Distribution("poisson", [("mean", "at least 0", nil)], "How many events of a steady rate.", isWhole: true) {
+    Distribution(
+      "poisson", [("mean", "at least 0", nil)], "How many events of a steady rate.", isWhole: true
+    ) {
       let mean = $0[0]
       guard mean >= 0, mean < 1e15 else { return nil }
       if mean == 0 { return Shape(quantile: { _ in 0 }, cdf: { $0 < 0 ? 0 : 1 }) }
-      let cdf = { (k: Double) in k < 0 ? 0 : 1 - SpecialFunctions.gammaP(k.rounded(.down) + 1, mean) }
+      let cdf = { (k: Double) in k < 0 ? 0 : 1 - SpecialFunctions.gammaP(k.rounded(.down) + 1, mean)
+      }
       return Shape(
         quantile: {
           SpecialFunctions.invertWhole(
             $0, guess: mean, scale: mean.squareRoot() + 1, within: 0...1e16, cdf)
         }, cdf: cdf)
     },
-    Distribution("binomial", [("n", "trials", nil), ("p", "chance, from 0 to 1", nil)], "How many of n trials succeed.", isWhole: true) {
+    Distribution(
+      "binomial", [("n", "trials", nil), ("p", "chance, from 0 to 1", nil)],
+      "How many of n trials succeed.", isWhole: true
+    ) {
       let (n, p) = ($0[0].rounded(), $0[1])
       guard n >= 0, n < 1e15, (0...1).contains(p) else { return nil }
       let cdf = { (k: Double) -> Double in
@@ -224,14 +285,23 @@ struct Distribution: Sendable {
             $0, guess: n * p, scale: (n * p * (1 - p)).squareRoot() + 1, within: 0...max(n, 0), cdf)
         }, cdf: cdf)
     },
-    Distribution("geometric", [("p", "chance, above 0 and at most 1", nil)], "How many trials until the first success, 1 or more.", isWhole: true) {
+    Distribution(
+      "geometric", [("p", "chance, above 0 and at most 1", nil)],
+      "How many trials until the first success, 1 or more.", isWhole: true
+    ) {
       let p = $0[0]
       guard p > 0, p <= 1 else { return nil }
       return Shape(
         quantile: { p == 1 ? 1 : max(1, (log1p(-$0) / log1p(-p)).rounded(.up)) },
         cdf: { $0 < 1 ? 0 : p == 1 ? 1 : -expm1($0.rounded(.down) * log1p(-p)) })
     },
-    Distribution("negbinomial", [("mean", "above 0", nil), ("dispersion", "above 0; the variance is mean + mean²/dispersion", 1)], "Counts that vary more than a Poisson's.", isWhole: true) {
+    Distribution(
+      "negbinomial",
+      [
+        ("mean", "above 0", nil),
+        ("dispersion", "above 0; the variance is mean + mean²/dispersion", 1),
+      ], "Counts that vary more than a Poisson's.", isWhole: true
+    ) {
       let (mean, size) = ($0[0], $0[1])
       guard mean > 0, size > 0, mean < 1e15 else { return nil }
       let p = size / (size + mean)
@@ -243,9 +313,17 @@ struct Distribution: Sendable {
             cdf)
         }, cdf: cdf)
     },
-    Distribution("hypergeometric", [("good", "marked items", nil), ("bad", "other items", nil), ("draws", "how many are drawn", nil)], "How many marked items a draw without replacement holds.", isWhole: true) {
+    Distribution(
+      "hypergeometric",
+      [
+        ("good", "marked items", nil), ("bad", "other items", nil),
+        ("draws", "how many are drawn", nil),
+      ], "How many marked items a draw without replacement holds.", isWhole: true
+    ) {
       let (good, bad, draws) = ($0[0].rounded(), $0[1].rounded(), $0[2].rounded())
-      guard good >= 0, bad >= 0, draws >= 0, draws <= good + bad, good + bad <= 1e6 else { return nil }
+      guard good >= 0, bad >= 0, draws >= 0, draws <= good + bad, good + bad <= 1e6 else {
+        return nil
+      }
       let low = max(0, draws - bad)
       let high = min(draws, good)
       func logChoose(_ n: Double, _ k: Double) -> Double {
@@ -267,7 +345,10 @@ struct Distribution: Sendable {
           return index < 0 ? 0 : min(1, cumulative[index])
         })
     },
-    Distribution("zipf", [("exponent", "above 1", nil)], "Ranks: the k-th has weight k to the minus exponent.", isWhole: true) {
+    Distribution(
+      "zipf", [("exponent", "above 1", nil)], "Ranks: the k-th has weight k to the minus exponent.",
+      isWhole: true
+    ) {
       let exponent = $0[0]
       guard exponent > 1.01 else { return nil }
       // A table for the head, the integral of the density for the tail (Euler–Maclaurin).

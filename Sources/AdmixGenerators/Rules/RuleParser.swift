@@ -77,7 +77,10 @@ struct RuleParser {
   /// What may stand beside the one key that says where values come from.
   private static let modifiers: Set<String> = ["round", "bounds", "missing", "role"]
   static let sourceNames =
-    ["choice", "constant", "expression", "sequence", "uuid", "pattern", "date", "datetime", "after", "when", "given"]
+    [
+      "choice", "constant", "expression", "sequence", "uuid", "pattern", "date", "datetime",
+      "after", "when", "given",
+    ]
     + Distribution.all.map(\.name)
 
   private func source(_ node: Node, name: String, report: inout Diagnostics) -> (
@@ -132,7 +135,9 @@ struct RuleParser {
       report.append(
         .error(
           "AX0642", at: key.keySpan, "unknown source of values '\(key.key)'",
-          hint: Spelling.closest(to: key.key, among: Self.sourceNames).map { "did you mean '\($0)'?" }
+          hint: Spelling.closest(to: key.key, among: Self.sourceNames).map {
+            "did you mean '\($0)'?"
+          }
             ?? "one of " + Self.sourceNames.joined(separator: ", ")))
       return nil
     }
@@ -208,7 +213,9 @@ struct RuleParser {
     for member in members {
       guard let weight = member.value.double, weight >= 0, weight.isFinite else {
         report.append(
-          .error("AX0644", at: member.value.span, "the weight of '\(member.key)' is a number, 0 or more"))
+          .error(
+            "AX0644", at: member.value.span, "the weight of '\(member.key)' is a number, 0 or more")
+        )
         return nil
       }
       values.append(Self.typed(member.key))
@@ -222,7 +229,8 @@ struct RuleParser {
           hint: "choice: {red: 0.7, blue: 0.3} or choice: [red, blue]"))
       return nil
     }
-    if values.contains(where: { Self.schema(of: [$0])?.type != Self.schema(of: [values[0]])?.type }),
+    if values.contains(where: { Self.schema(of: [$0])?.type != Self.schema(of: [values[0]])?.type }
+    ),
       Self.schema(of: values) == nil
     {
       // Words and numbers together are words.
@@ -254,7 +262,8 @@ struct RuleParser {
     let text = node.text ?? node["text"]?.text
     guard let text else {
       report.append(
-        .error("AX0645", at: node.span, "'pattern' is a text", hint: "pattern: '[A-Z]{3}-[0-9]{6}'"))
+        .error("AX0645", at: node.span, "'pattern' is a text", hint: "pattern: '[A-Z]{3}-[0-9]{6}'")
+      )
       return nil
     }
     let span = node["text"]?.span ?? node.span
@@ -318,7 +327,8 @@ struct RuleParser {
           hint: "one of " + units.keys.sorted().joined(separator: ", ")))
       return nil
     }
-    guard let gap = node["gap"], let (source, shape) = source(gap, name: "gap", report: &report) else {
+    guard let gap = node["gap"], let (source, shape) = source(gap, name: "gap", report: &report)
+    else {
       if node["gap"] == nil {
         report.append(.error("AX0647", at: node.span, "'after' needs a 'gap'"))
       }
@@ -345,7 +355,8 @@ struct RuleParser {
             test.text ?? "", at: test.span, schema: schema, report: &report)
         else { return nil }
         guard parsed.type == .bool else {
-          report.append(.error("AX0648", at: test.span, "'if' needs a condition that is true or false"))
+          report.append(
+            .error("AX0648", at: test.span, "'if' needs a condition that is true or false"))
           return nil
         }
         condition = parsed
@@ -415,7 +426,8 @@ struct RuleParser {
     }
     let otherwise = node["else"] ?? Node(.null, at: node.span)
     items.append(
-      Node(.map([.init(key: "else", keySpan: otherwise.span, value: otherwise)]), at: otherwise.span))
+      Node(
+        .map([.init(key: "else", keySpan: otherwise.span, value: otherwise)]), at: otherwise.span))
     return when(Node(.list(items), at: node.span), name: name, report: &report)
   }
 
@@ -427,7 +439,9 @@ struct RuleParser {
     let types = Set(shapes.map(\.type))
     if types == [.int, .double] { return ColumnSchema("", .double) }
     guard types.count == 1 else { return nil }
-    let all = Set(shapes.flatMap(\.categories)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let all = Set(shapes.flatMap(\.categories)).sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
     return ColumnSchema("", first.type, categories: all)
   }
 
@@ -447,7 +461,9 @@ struct RuleParser {
     }
     for parameter in distribution.parameters {
       // One parameter may stand by itself: `poisson: 3`.
-      let value = node[parameter.name] ?? (distribution.parameters.count == 1 && node.members.isEmpty ? node : nil)
+      let value =
+        node[parameter.name]
+        ?? (distribution.parameters.count == 1 && node.members.isEmpty ? node : nil)
       if let number = value?.double {
         parameters.append(.number(number))
       } else if let text = value?.text, let value {
@@ -478,7 +494,8 @@ struct RuleParser {
       report.append(
         .error(
           "AX0650", at: node.span, "the parameters of '\(distribution.name)' are out of range",
-          cause: distribution.parameters.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")))
+          cause: distribution.parameters.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
+        ))
       return nil
     }
     let type: ColumnType =

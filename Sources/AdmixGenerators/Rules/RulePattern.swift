@@ -37,7 +37,8 @@ struct RulePattern: Sendable {
       case "[":
         (alphabet, index) = try Self.set(scalars, from: index)
       case "\\" where index + 1 < scalars.count:
-        alphabet = scalars[index + 1] == "d" ? Array("0123456789".unicodeScalars) : [scalars[index + 1]]
+        alphabet =
+          scalars[index + 1] == "d" ? Array("0123456789".unicodeScalars) : [scalars[index + 1]]
         index += 2
       case "{", "}", "]", "(", ")", "*", "+", "?", "|":
         throw Problem(
@@ -52,7 +53,9 @@ struct RulePattern: Sendable {
         guard let close = scalars[index...].firstIndex(of: "}"),
           let number = Int(String(String.UnicodeScalarView(scalars[(index + 1)..<close]))),
           (1...64).contains(number)
-        else { throw Problem(offset: index, fact: "a repetition is a number from 1 to 64 in braces") }
+        else {
+          throw Problem(offset: index, fact: "a repetition is a number from 1 to 64 in braces")
+        }
         times = number
         index = close + 1
       }
@@ -108,7 +111,8 @@ struct RulePattern: Sendable {
     var text = ""
     for (draw, alphabet) in positions.enumerated() {
       let uniform = random.uniform(row: row, tag: tag, draw: UInt32(draw) + 1)
-      text.unicodeScalars.append(alphabet[min(alphabet.count - 1, Int(uniform * Double(alphabet.count)))])
+      text.unicodeScalars.append(
+        alphabet[min(alphabet.count - 1, Int(uniform * Double(alphabet.count)))])
     }
     return text
   }

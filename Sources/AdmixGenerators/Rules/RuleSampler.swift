@@ -148,7 +148,8 @@ private struct Block {
     return rows.map { pattern.text(permutation[$0]) }
   }
 
-  private func later(than name: String, _ unit: Double, _ gap: RuleColumn.Source) throws -> [Int64?] {
+  private func later(than name: String, _ unit: Double, _ gap: RuleColumn.Source) throws -> [Int64?]
+  {
     guard let base = made[name] else { throw failure("column '\(name)' is not there") }
     let gaps = Self.doubles(try values(of: gap, salt: 1), rows.count)
     return try rows.indices.map { index in
@@ -166,7 +167,8 @@ private struct Block {
     }
   }
 
-  private func chosen(_ branches: [(condition: ColumnExpression?, source: RuleColumn.Source)]) throws
+  private func chosen(_ branches: [(condition: ColumnExpression?, source: RuleColumn.Source)])
+    throws
     -> Values
   {
     var owner = [Int](repeating: branches.count - 1, count: rows.count)
@@ -187,7 +189,8 @@ private struct Block {
       let part = Block(
         sampler: sampler, column: column, rows: mine.map { rows[$0] }, attempt: attempt,
         made: made.taking(mine))
-      let scalars = Self.scalars(try part.values(of: branch.source, salt: UInt32(number)), mine.count)
+      let scalars = Self.scalars(
+        try part.values(of: branch.source, salt: UInt32(number)), mine.count)
       for (place, index) in mine.enumerated() { out[index] = scalars[place] }
     }
     return .scalars(out)
@@ -299,9 +302,17 @@ private struct Block {
         appendWhole(adjusted(value), exact: nil, to: &builder)
       case (.double, .int(let value)): builder.append(double: adjusted(Double(value)))
       case (.double, .double(let value)):
-        if value.isFinite { builder.append(double: adjusted(value)) } else { builder.appendMissing() }
+        if value.isFinite {
+          builder.append(double: adjusted(value))
+        } else {
+          builder.appendMissing()
+        }
       case (.date, .int(let value)):
-        if let days = Int32(exactly: value) { builder.append(days: days) } else { builder.appendMissing() }
+        if let days = Int32(exactly: value) {
+          builder.append(days: days)
+        } else {
+          builder.appendMissing()
+        }
       case (.datetime, .int(let value)): builder.append(microseconds: value)
       case (.text, .text(let value)): builder.append(text: value)
       case (.category, .text(let value)):

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixModel
 package import AdmixSpec
 import Foundation
@@ -14,9 +14,13 @@ package struct Rules: Generator {
         "The columns in order; expressions may use the columns before theirs.")
     ],
     needsLearning: false, conditionsExactly: false,
-    cost: "About a microsecond for each value; distributions that are inverted by search (gamma, beta, student-t) take ten.",
-    limits: "It knows what it is told and nothing else. Rules across columns that are not written as expressions are kept by rejection.",
-    sources: "Sampling by inversion: L. Devroye, Non-Uniform Random Variate Generation, Springer 1986, chapter II.2.")
+    cost:
+      "About a microsecond for each value; distributions that are inverted by search (gamma, beta, student-t) take ten.",
+    limits:
+      "It knows what it is told and nothing else. Rules across columns that are not written as expressions are kept by rejection.",
+    sources:
+      "Sampling by inversion: L. Devroye, Non-Uniform Random Variate Generation, Springer 1986, chapter II.2."
+  )
 
   /// A declaration: one source of values, and what is done to them.
   private static var column: FieldType {
@@ -97,7 +101,8 @@ package struct Rules: Generator {
     parser.read(options["columns"]?.items ?? [], report: &report)
     if parser.columns.isEmpty, !report.hasErrors {
       report.append(
-        .error("AX0642", at: options.span, "'rules' declares no column",
+        .error(
+          "AX0642", at: options.span, "'rules' declares no column",
           hint: "columns: [{id: {sequence: {}}}, {age: {integer: {low: 18, high: 80}}}]"))
     }
     columns = parser.columns

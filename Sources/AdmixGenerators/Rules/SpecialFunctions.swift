@@ -39,8 +39,9 @@ enum SpecialFunctions {
     if x >= 1 { return 1 }
     // The fraction converges quickly on this side of the mean; the other side by symmetry (8.17.4).
     if x > (a + 1) / (a + b + 2) { return 1 - beta(1 - x, b, a) }
-    let front = exp(
-      a * log(x) + b * log1p(-x) + logGamma(a + b) - logGamma(a) - logGamma(b)) / a
+    let front =
+      exp(
+        a * log(x) + b * log1p(-x) + logGamma(a + b) - logGamma(a) - logGamma(b)) / a
     // DLMF 8.17.22.
     let fraction = lentz(first: 1) { n in
       let m = Double(n / 2)

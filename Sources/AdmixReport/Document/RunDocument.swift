@@ -1,7 +1,9 @@
 package import AdmixModel
 
 /// One run as people are told about it: everything a report says, and nothing it would have to look
-/// up. Text, HTML and JSON are made from this value alone.
+/// up.
+///
+/// Text, HTML and JSON are made from this value alone.
 package struct RunDocument: Hashable, Sendable, Codable {
   package var pipeline: String
   package var description: String?

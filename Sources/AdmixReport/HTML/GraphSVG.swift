@@ -56,7 +56,9 @@ enum GraphSVG {
     var line: Int
   }
 
-  /// Column: the longest way from a source. Line: near the average of the inputs' lines.
+  /// Column: the longest way from a source.
+  ///
+  /// Line: near the average of the inputs' lines.
   private static func layout(_ stages: [RunDocument.Stage]) -> [String: Place] {
     var places: [String: Place] = [:]
     var taken: [Int: Set<Int>] = [:]

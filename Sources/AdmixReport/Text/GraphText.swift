@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// The stages of a document as a tree, for Graphviz, and for Mermaid.
 package enum GraphText {
@@ -11,11 +11,14 @@ package enum GraphText {
       let digest = stage.outputs.first.map { "  " + $0.digest.short } ?? ""
       let rows = stage.rows.map { ", \(Numbers.count($0)) rows" } ?? ""
       let again = shown.contains(name) ? " (above)" : ""
-      out += String(repeating: "  ", count: depth) + (role.map { "\($0): " } ?? "")
+      out +=
+        String(repeating: "  ", count: depth) + (role.map { "\($0): " } ?? "")
         + "\(stage.name) (\(stage.kind)\(rows))\(digest)\(again)\n"
       guard shown.insert(name).inserted else { return }
       for source in stage.sources {
-        out += String(repeating: "  ", count: depth + 1) + "file: \(source.name)  \(source.digest.short)\n"
+        out +=
+          String(repeating: "  ", count: depth + 1)
+          + "file: \(source.name)  \(source.digest.short)\n"
       }
       for input in stage.inputs { walk(input.stage, depth + 1, input.role) }
     }
@@ -32,7 +35,8 @@ package enum GraphText {
       let rows = stage.rows.map { "\\n\(Numbers.count($0)) rows" } ?? ""
       out += "  \(quoted(stage.name)) [label=\"\(stage.name)\\n\(stage.kind)\(rows)\"];\n"
       for source in stage.sources {
-        out += "  \(quoted(source.name)) [shape=note];\n  \(quoted(source.name)) -> \(quoted(stage.name));\n"
+        out +=
+          "  \(quoted(source.name)) [shape=note];\n  \(quoted(source.name)) -> \(quoted(stage.name));\n"
       }
       for input in stage.inputs {
         let style = input.role == "after" ? " [style=dashed]" : ""

@@ -5,14 +5,18 @@ package import AdmixModel
 package enum PlanText {
   package static func text(_ plan: Plan) -> String {
     let rows = plan.stages.map { stage in
-      [stage.name, stage.kind, word(stage.action), stage.why.map(\.sentence).joined(separator: "; ")]
+      [
+        stage.name, stage.kind, word(stage.action),
+        stage.why.map(\.sentence).joined(separator: "; "),
+      ]
     }
     let running = plan.stages.filter { $0.action == .run || $0.action == .depends }.count
     let summary =
       running == 0
       ? "nothing to run: \(plan.stages.count) stages are known"
       : "\(running) of \(plan.stages.count) stages to run"
-    return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows) + summary + "\n"
+    return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows) + summary
+      + "\n"
   }
 
   package static func word(_ action: Plan.Action) -> String {

@@ -14,16 +14,19 @@ package enum WhyText {
     case .gated: return "\(stage.name) does not run: a gate before it has failed\n"
     case .run, .depends: break
     }
-    var out = "\(stage.name) \(stage.action == .run ? "runs" : "runs if its input changes") because\n"
+    var out =
+      "\(stage.name) \(stage.action == .run ? "runs" : "runs if its input changes") because\n"
     var shown: Set<String> = []
     func causes(of stage: Plan.Stage, depth: Int) {
       guard shown.insert(stage.name).inserted else { return }
       let margin = String(repeating: "  ", count: depth)
-      for change in stage.why where change.cause != .input || plan.isSettled(stage, change.name, graph) {
+      for change in stage.why
+      where change.cause != .input || plan.isSettled(stage, change.name, graph) {
         out += "\(margin)\(change.sentence)\n"
       }
       for input in graph[stage.name]?.inputs ?? [] {
-        guard let parent = plan[input.stage], parent.action == .run || parent.action == .depends else { continue }
+        guard let parent = plan[input.stage], parent.action == .run || parent.action == .depends
+        else { continue }
         out += "\(margin)\(input.stage) \(parent.action == .run ? "runs" : "may change"), because\n"
         causes(of: parent, depth: depth + 1)
       }
@@ -36,6 +39,7 @@ package enum WhyText {
 extension Plan {
   /// Whether an input is known already, so that its change is a fact and not an expectation.
   fileprivate func isSettled(_ stage: Stage, _ name: String, _ graph: Graph) -> Bool {
-    graph[stage.name]?.inputs.contains { name.hasPrefix($0.role) && self[$0.stage]?.outputs != nil } ?? true
+    graph[stage.name]?.inputs.contains { name.hasPrefix($0.role) && self[$0.stage]?.outputs != nil }
+      ?? true
   }
 }

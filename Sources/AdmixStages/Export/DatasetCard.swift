@@ -20,7 +20,8 @@ struct DatasetCard {
   var markdown: String {
     var out = "# \(facts.name)\n\n"
     if let description = facts.description { out += description + "\n\n" }
-    out += "`\((path as NSString).lastPathComponent)`: \(rows) rows, \(schema.columns.count) columns, "
+    out +=
+      "`\((path as NSString).lastPathComponent)`: \(rows) rows, \(schema.columns.count) columns, "
     out += "\(format), SHA-256 `\(file.digest.hex)`.\n\n"
     if !profile.origins.isEmpty {
       out += "## Where the rows come from\n\n| part | rows | share |\n| --- | --- | --- |\n"
@@ -32,9 +33,11 @@ struct DatasetCard {
     out += "## How it was made\n\n| stage | kind | from | rows |\n| --- | --- | --- | --- |\n"
     for stage in facts.ancestry {
       let inputs = stage.inputs + stage.sources.keys.sorted()
-      out += "| \(cell(stage.stage)) | \(stage.kind) | \(cell(inputs.joined(separator: ", "))) | \(stage.rows.map(String.init) ?? "") |\n"
+      out +=
+        "| \(cell(stage.stage)) | \(stage.kind) | \(cell(inputs.joined(separator: ", "))) | \(stage.rows.map(String.init) ?? "") |\n"
     }
-    out += "\nSeed: \(facts.seed). The same pipeline file, sources and seed give the same bytes.\n\n"
+    out +=
+      "\nSeed: \(facts.seed). The same pipeline file, sources and seed give the same bytes.\n\n"
     let sources = facts.ancestry.flatMap { $0.sources.sorted { $0.key < $1.key } }
     if !sources.isEmpty {
       out += "| source | SHA-256 |\n| --- | --- |\n"
@@ -44,15 +47,20 @@ struct DatasetCard {
     out += "## Columns\n\n| column | type | role | missing |\n| --- | --- | --- | --- |\n"
     for column in schema.columns {
       let missing = whole.index(of: column.name).map { profile.missing[$0] } ?? 0
-      let type = column.type == .category ? "category (\(column.categories.count))" : column.type.rawValue
-      out += "| \(cell(column.name)) | \(type) | \(column.roles.map(\.rawValue).joined(separator: ", ")) | \(percent(missing, rows)) |\n"
+      let type =
+        column.type == .category ? "category (\(column.categories.count))" : column.type.rawValue
+      out +=
+        "| \(cell(column.name)) | \(type) | \(column.roles.map(\.rawValue).joined(separator: ", ")) | \(percent(missing, rows)) |\n"
     }
     out += "\n"
     let gates = facts.ancestry.flatMap { stage in stage.gates.map { (stage.stage, $0) } }
     if !gates.isEmpty {
-      out += "## Gates\n\nA gate trips when its rule is true.\n\n| stage | trips when | figure | verdict |\n| --- | --- | --- | --- |\n"
+      out +=
+        "## Gates\n\nA gate trips when its rule is true.\n\n| stage | trips when | figure | verdict |\n| --- | --- | --- | --- |\n"
       for (stage, gate) in gates {
-        let figure = gate.measurement.value.map { String(format: "%.4g", $0) } ?? gate.measurement.reason ?? "undefined"
+        let figure =
+          gate.measurement.value.map { String(format: "%.4g", $0) } ?? gate.measurement.reason
+          ?? "undefined"
         let verdict = gate.passed ? "passed" : gate.action == .fail ? "failed" : "warned"
         out += "| \(cell(stage)) | `\(gate.rule)` | \(cell(figure)) | \(verdict) |\n"
       }
@@ -68,7 +76,8 @@ struct DatasetCard {
     }
     let kinds = Set(facts.ancestry.map(\.kind))
     if kinds.contains("generate") {
-      out += "## Limits\n\nSynthetic rows follow the structure their generator could learn, and no more. "
+      out +=
+        "## Limits\n\nSynthetic rows follow the structure their generator could learn, and no more. "
       out += "Unless a stage says otherwise they carry no formal privacy guarantee.\n\n"
     }
     return out + "Licence: to be stated by the author; the sources' licences bind.\n"

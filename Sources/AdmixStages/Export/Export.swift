@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -29,7 +29,8 @@ package struct Export: StageKind {
           Variant("arrow", .object([]), "Arrow IPC file."),
         ]), "How it is written."),
       .optional("columns", .listOrOne(.column), "Only these columns, in this order."),
-      .optional("origin", .bool, default: false, "Keeps the columns that say where a row came from."),
+      .optional(
+        "origin", .bool, default: false, "Keeps the columns that say where a row came from."),
       .optional(
         "card", .bool, default: false,
         "Writes a dataset card in Markdown and Croissant JSON-LD beside the file."),
@@ -73,17 +74,21 @@ package struct Export: StageKind {
     }
     let delimiter = chosen?.value["delimiter"]?.text
     writing = CSVWriting(
-      delimiter: format == "tsv" && (delimiter == nil || delimiter == ",") ? "\t" : delimiter ?? ",",
+      delimiter: format == "tsv" && (delimiter == nil || delimiter == ",")
+        ? "\t" : delimiter ?? ",",
       header: chosen?.value["header"]?.bool ?? true,
       missing: chosen?.value["missing"].flatMap { $0.source ?? $0.text } ?? "")
-    columns = options["columns"].map { node in node.items.compactMap { item in item.text.map { ($0, item.span) } } }
+    columns = options["columns"].map { node in
+      node.items.compactMap { item in item.text.map { ($0, item.span) } }
+    }
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
   }
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     if let schema = inputs["from"] {
-      do { _ = try chosen(schema) } catch let problem as Diagnostic { report.append(problem) } catch {}
+      do { _ = try chosen(schema) } catch let problem as Diagnostic { report.append(problem) } catch
+      {}
     }
     return [:]
   }
@@ -98,7 +103,9 @@ package struct Export: StageKind {
         guard let found = schema[column.name] else {
           throw Diagnostic.error(
             "AX0805", at: column.span, "there is no column '\(column.name)' to write",
-            hint: Spelling.closest(to: column.name, among: schema.names).map { "did you mean '\($0)'?" })
+            hint: Spelling.closest(to: column.name, among: schema.names).map {
+              "did you mean '\($0)'?"
+            })
         }
         return found
       })
@@ -182,7 +189,9 @@ package struct Export: StageKind {
       task.progress(rows: batch.rows)
     }
     try writer.finish()
-    return TaskOutputs(["file": [try task.artifacts.publish(file: path, kind: .file, rows: manifest.rows)]])
+    return TaskOutputs([
+      "file": [try task.artifacts.publish(file: path, kind: .file, rows: manifest.rows)]
+    ])
   }
 
   private func describe(_ task: any TaskContext) throws -> TaskOutputs {
@@ -212,7 +221,8 @@ struct DatasetProfile: Codable {
 
   init(_ batch: Batch) {
     missing = batch.columns.map(\.missingCount)
-    guard let column = batch[Schema.originSource], case .category(let codes, let names) = column.values
+    guard let column = batch[Schema.originSource],
+      case .category(let codes, let names) = column.values
     else { return }
     for row in 0..<batch.rows where !column.isMissing(row) {
       origins[names[Int(codes[row])], default: 0] += 1
@@ -220,7 +230,9 @@ struct DatasetProfile: Codable {
   }
 
   mutating func merge(_ other: DatasetProfile) {
-    for (index, count) in other.missing.enumerated() where index < missing.count { missing[index] += count }
+    for (index, count) in other.missing.enumerated() where index < missing.count {
+      missing[index] += count
+    }
     origins.merge(other.origins, uniquingKeysWith: +)
   }
 }

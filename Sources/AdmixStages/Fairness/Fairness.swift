@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec

@@ -1,4 +1,4 @@
-package import AdmixExpression
+import AdmixExpression
 package import AdmixModel
 package import AdmixSpec
 

@@ -64,8 +64,10 @@ extension Generate {
       ], warnings: outcome.warnings)
   }
 
-  /// The request that a task's parameters describe. Conditions and rules are this stage's own, which
-  /// the parameters were made from, because these know their places.
+  /// The request that a task's parameters describe.
+  ///
+  /// Conditions and rules are this stage's own, which the parameters were made from, because these
+  /// know their places.
   private func request(_ task: any TaskContext) throws -> SamplingRequest {
     let parameters = task.request.parameters
     guard let seed = parameters["seed"]?.string.flatMap({ UInt64($0) }),

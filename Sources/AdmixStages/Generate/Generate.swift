@@ -1,4 +1,4 @@
-package import AdmixEngine
+import AdmixEngine
 import AdmixExpression
 import AdmixGenerators
 package import AdmixModel

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -18,16 +18,19 @@ package struct Ingest: StageKind {
         "from", .listOrOne(.path),
         "A path, a glob, a folder (all its files of one kind), or a URL with `sha256`; or a list."),
       .optional("sha256", .digest, "What the file must be; required for a URL."),
-      .optional("format", .variant(IngestFormat.fields), "How it is written; by its ending unless given."),
+      .optional(
+        "format", .variant(IngestFormat.fields), "How it is written; by its ending unless given."),
       .optional(
         "missing", .listOrOne(.text), default: [],
         "Words that stand for a missing value, beside an empty field."),
       .optional(
         "columns", DeclaredColumn.field,
-        "Names, types and roles. Without a header they name the columns in order; with one they say more about those they name."),
+        "Names, types and roles. Without a header they name the columns in order; with one they say more about those they name."
+      ),
       .optional(
         "on-error", .choice(["stop", "reject"]), default: "stop",
-        "A value that does not fit its declared type: an error, or the row is left out and counted."),
+        "A value that does not fit its declared type: an error, or the row is left out and counted."
+      ),
     ],
     outputs: ["data", "rejects"],
     example: """
@@ -60,10 +63,15 @@ package struct Ingest: StageKind {
       case .parquet: ["parquet", "pq"]
       case .arrow: ["arrow", "feather", "ipc", "arrows"]
       case nil:
-        ["csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "jsonl", "ndjson", "jsonl.gz", "parquet", "arrow", "feather"]
+        [
+          "csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "jsonl", "ndjson", "jsonl.gz", "parquet",
+          "arrow", "feather",
+        ]
       }
     sources = (options["from"]?.items ?? []).compactMap { node in
-      node.text.map { SourceRequest(location: $0, digest: digest, span: node.span, endings: endings) }
+      node.text.map {
+        SourceRequest(location: $0, digest: digest, span: node.span, endings: endings)
+      }
     }
   }
 
@@ -136,7 +144,8 @@ package struct Ingest: StageKind {
       warnings: warnings)
     var text = "file,line,reason\n"
     for reject in rejects {
-      text += "\"\(reject.file)\",\(reject.row.line),\"\(reject.row.reason.replacing("\"", with: "\"\""))\"\n"
+      text +=
+        "\"\(reject.file)\",\(reject.row.line),\"\(reject.row.reason.replacing("\"", with: "\"\""))\"\n"
     }
     outputs.artifacts["rejects"] = try stage.artifacts.publish(
       Data(text.utf8), kind: .file, rows: rejects.count)

@@ -33,7 +33,8 @@ struct IngestFormat: Hashable, Sendable {
         "How characters are written."),
       .optional(
         "ragged", .choice(["error", "reject", "pad"]), default: "error",
-        "Rows with another number of fields: an error, left out and counted, or filled up with missing values."),
+        "Rows with another number of fields: an error, left out and counted, or filled up with missing values."
+      ),
       .optional(
         "duplicate-names", .choice(["error", "rename"]), default: "error",
         "A column named twice: an error, or `name_2`."),
@@ -60,7 +61,9 @@ struct IngestFormat: Hashable, Sendable {
     kind = Kind(rawValue: member.key)
     let options = member.value
     func mark(_ key: String, _ report: inout Diagnostics) -> UInt8? {
-      guard let node = options[key], let text = node.source ?? node.text, !text.isEmpty else { return nil }
+      guard let node = options[key], let text = node.source ?? node.text, !text.isEmpty else {
+        return nil
+      }
       let text2 = text == "\\t" ? "\t" : text
       guard text2.utf8.count == 1, let byte = text2.utf8.first, byte != 0x0a, byte != 0x0d else {
         report.append(
@@ -93,7 +96,9 @@ struct IngestFormat: Hashable, Sendable {
       name.removeLast(ending.count)
     }
     if name.hasSuffix(".parquet") || name.hasSuffix(".pq") { return .parquet }
-    if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") || name.hasSuffix(".json") { return .jsonLines }
+    if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") || name.hasSuffix(".json") {
+      return .jsonLines
+    }
     if [".arrow", ".feather", ".ipc", ".arrows"].contains(where: name.hasSuffix) { return .arrow }
     if name.hasSuffix(".tsv") || name.hasSuffix(".tab") { return .tsv }
     return .csv
@@ -130,7 +135,8 @@ struct DeclaredColumn: Sendable {
     var columns: [DeclaredColumn] = []
     for item in node?.items ?? [] {
       if item.members.isEmpty, let name = item.text ?? item.source {
-        columns.append(DeclaredColumn(name: name, span: item.span, type: nil, roles: [], format: nil))
+        columns.append(
+          DeclaredColumn(name: name, span: item.span, type: nil, roles: [], format: nil))
         continue
       }
       for member in item.members {
@@ -145,7 +151,8 @@ struct DeclaredColumn: Sendable {
               hint: "use %Y %m %d %H %M %S %f %y %b %B %I %p %z"))
         }
         columns.append(
-          DeclaredColumn(name: member.key, span: member.keySpan, type: type, roles: roles, format: format))
+          DeclaredColumn(
+            name: member.key, span: member.keySpan, type: type, roles: roles, format: format))
       }
     }
     var seen: Set<String> = []

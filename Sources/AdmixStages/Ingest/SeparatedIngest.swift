@@ -40,7 +40,9 @@ struct SeparatedIngest {
     // The guess: what all beginnings together look like.
     var types = [CellType](repeating: .empty, count: names.count)
     for result in found {
-      for (index, type) in result.sketch.types.enumerated() { types[index] = types[index].joined(type) }
+      for (index, type) in result.sketch.types.enumerated() {
+        types[index] = types[index].joined(type)
+      }
     }
     let plans = names.indices.map { index in
       let column = declared.first { $0.name == names[index] }
@@ -75,13 +77,17 @@ struct SeparatedIngest {
       // What stays text although a piece of it looks like few categories is declared to be text.
       let settled = final.indices.map { index in
         var plan = final[index]
-        if plan.declared == nil, plan.format == nil, plan.type == .text { plan.declared = schemas[index].type }
+        if plan.declared == nil, plan.format == nil, plan.type == .text {
+          plan.declared = schemas[index].type
+        }
         return plan
       }
       let redone = try await stage.run(
         again.map { piece in
           var request = requests[piece]
-          guard var parameters = try? request.parameters.decoded(ReadParameters.self) else { return request }
+          guard var parameters = try? request.parameters.decoded(ReadParameters.self) else {
+            return request
+          }
           parameters.columns = settled
           request.parameters = (try? .init(encoding: parameters)) ?? request.parameters
           return request
@@ -122,7 +128,8 @@ struct SeparatedIngest {
             "AX0419", at: declared[0].span,
             "'\(file)' has \(sketch.names.count) columns and \(declared.count) are named",
             cause: "there is no header, so 'columns' names them all, in order",
-            hint: format.header == nil ? "if the first row has the names, write header: true" : nil))
+            hint: format.header == nil ? "if the first row has the names, write header: true" : nil)
+        )
       }
       return declared.map(\.name)
     }
@@ -138,7 +145,9 @@ struct SeparatedIngest {
               hint: "format: {csv: {duplicate-names: rename}} calls the second one '\(name)_2'"))
         }
         var number = 2
-        while sketch.names.contains("\(name)_\(number)") || names.contains("\(name)_\(number)") { number += 1 }
+        while sketch.names.contains("\(name)_\(number)") || names.contains("\(name)_\(number)") {
+          number += 1
+        }
         names.append("\(name)_\(number)")
       } else {
         seen[name] = index
@@ -202,7 +211,9 @@ struct SeparatedIngest {
     }
     if schema.type == .category { schema.categories = total.distinct ?? [] }
     if schema.type == .datetime { schema.isUTC = plan.type == .instant }
-    if schema.type == .double, total.fewestDecimals == total.mostDecimals, (1...12).contains(total.mostDecimals) {
+    if schema.type == .double, total.fewestDecimals == total.mostDecimals,
+      (1...12).contains(total.mostDecimals)
+    {
       schema.decimals = total.mostDecimals
     }
     return schema

@@ -33,12 +33,15 @@ struct TableIngest {
       files.map { TaskRequest(step: "survey", parameters: try parameters($0, nil), files: [$0]) })
     let found = try surveys.map { try $0.value.decoded(SurveyResult.self) }
     guard let first = found.first, let firstFile = files.first else {
-      throw TaskFailure(.error("AX0402", at: kind.options.span, "there is no file to read"), reason: .input)
+      throw TaskFailure(
+        .error("AX0402", at: kind.options.span, "there is no file to read"), reason: .input)
     }
     let names = first.schema.names
     try kind.checkDeclared(names, in: firstFile.name)
     for (file, result) in zip(files, found) where result.schema.names != names {
-      let odd = result.schema.names.first { !names.contains($0) } ?? names.first { !result.schema.names.contains($0) }
+      let odd =
+        result.schema.names.first { !names.contains($0) }
+        ?? names.first { !result.schema.names.contains($0) }
       throw TaskFailure(
         .error(
           "AX0426", at: SourceSpan(file: file.name, line: 0, column: 0),
@@ -84,7 +87,8 @@ struct TableIngest {
             hint: "declare its type under 'columns'"))
       }
     }
-    var schema = ColumnSchema(name, declared?.type ?? type ?? found[0].schema.columns[index].type, isUTC: isUTC)
+    var schema = ColumnSchema(
+      name, declared?.type ?? type ?? found[0].schema.columns[index].type, isUTC: isUTC)
     let distinct = found.reduce([] as Set<String>?) { sum, result in
       guard let sum, let more = result.distinct[index] else { return nil }
       return sum.union(more)
@@ -100,7 +104,8 @@ struct TableIngest {
       guard let distinct else {
         throw TaskFailure(
           .error(
-            "AX0428", at: declared?.span, "column '\(name)' has too many different values for a category",
+            "AX0428", at: declared?.span,
+            "column '\(name)' has too many different values for a category",
             hint: "declare it as text"))
       }
       schema.categories = distinct.sorted(by: CategoryIndex.precedes)
@@ -216,8 +221,13 @@ enum TableSteps {
       case (.double, .bool(let values)): builder.append(double: values[row] ? 1 : 0)
       case (.int, .bool(let values)): builder.append(int: values[row] ? 1 : 0)
       case (.int, .double(let values)):
-        if let whole = Int64(exactly: values[row]) { builder.append(int: whole) } else { fits = false }
-      case (.datetime, .date(let days)): builder.append(microseconds: Int64(days[row]) * 86_400_000_000)
+        if let whole = Int64(exactly: values[row]) {
+          builder.append(int: whole)
+        } else {
+          fits = false
+        }
+      case (.datetime, .date(let days)):
+        builder.append(microseconds: Int64(days[row]) * 86_400_000_000)
       case (.text, _), (.category, _):
         let text = Self.text(column.values, row)
         if missing.contains(text) {
@@ -230,20 +240,45 @@ enum TableSteps {
           fits = false
         }
       case (.date, .text(let texts)):
-        if missing.contains(texts[row]) { builder.appendMissing() } else if let days = CivilDate.days(texts[row]) { builder.append(days: days) } else { fits = false }
+        if missing.contains(texts[row]) {
+          builder.appendMissing()
+        } else if let days = CivilDate.days(texts[row]) {
+          builder.append(days: days)
+        } else {
+          fits = false
+        }
       case (.datetime, .text(let texts)):
-        if missing.contains(texts[row]) { builder.appendMissing() } else if let moment = CivilDate.microseconds(texts[row]) { builder.append(microseconds: moment) } else { fits = false }
+        if missing.contains(texts[row]) {
+          builder.appendMissing()
+        } else if let moment = CivilDate.microseconds(texts[row]) {
+          builder.append(microseconds: moment)
+        } else {
+          fits = false
+        }
       case (.int, .text(let texts)):
-        if missing.contains(texts[row]) { builder.appendMissing() } else if let value = Int64(texts[row]) { builder.append(int: value) } else { fits = false }
+        if missing.contains(texts[row]) {
+          builder.appendMissing()
+        } else if let value = Int64(texts[row]) {
+          builder.append(int: value)
+        } else {
+          fits = false
+        }
       case (.double, .text(let texts)):
-        if missing.contains(texts[row]) { builder.appendMissing() } else if let value = Double(texts[row]), value.isFinite { builder.append(double: value) } else { fits = false }
+        if missing.contains(texts[row]) {
+          builder.appendMissing()
+        } else if let value = Double(texts[row]), value.isFinite {
+          builder.append(double: value)
+        } else {
+          fits = false
+        }
       default: fits = false
       }
       if !fits {
         throw TaskFailure(
           .error(
             "AX0416", at: SourceSpan(file: name, line: 0, column: 0),
-            "the value of '\(schema.name)' in row \(firstRow + row) is not \(schema.type.rawValue)"))
+            "the value of '\(schema.name)' in row \(firstRow + row) is not \(schema.type.rawValue)")
+        )
       }
     }
     return builder.finish()

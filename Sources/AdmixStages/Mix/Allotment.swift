@@ -70,7 +70,8 @@ struct Allotment {
   }
 
   /// The result for as many rows as were asked for or, by bisection, for the most that have one.
-  private func largest<Result>(_ attempt: (Int) -> Result?) -> Result where Result: ExpressibleByArrayLiteral {
+  private func largest<Result>(_ attempt: (Int) -> Result?) -> Result
+  where Result: ExpressibleByArrayLiteral {
     let rows = options.rows ?? 0
     if let whole = attempt(rows) { return whole }
     var low = options.parts.reduce(0) { sum, part in
@@ -103,7 +104,8 @@ struct Allotment {
   private func short(_ part: MixOptions.Part, asked: Int, has: Int) -> TaskFailure {
     TaskFailure(
       .error(
-        "AX0620", at: part.span, "the part '\(part.name)' has \(has) rows, and \(asked) are asked of it",
+        "AX0620", at: part.span,
+        "the part '\(part.name)' has \(has) rows, and \(asked) are asked of it",
         hint: has == 0
           ? "an empty part cannot give any; remove it or give it rows"
           : "add 'when-short: repeat' or 'when-short: shrink' to the part, or ask for fewer rows"))

@@ -1,7 +1,9 @@
 /// Whole numbers in given proportions that add up exactly.
 package enum Apportionment {
   /// Largest remainder (Hamilton): each gets the floor of its quota, and those with the largest
-  /// fractions one more until the total is reached. Ties go to the earlier one.
+  /// fractions one more until the total is reached.
+  ///
+  /// Ties go to the earlier one.
   ///
   /// - Parameters:
   ///   - total: what the result adds up to; not negative.

@@ -53,10 +53,10 @@ struct BalancedCells {
   }
 
   private struct Step {
-    /// Gives more rows of the cell …
+    /// Gives more rows of the cell.
     var part: Int
     var cell: Int
-    /// … so that this part can give fewer of it.
+    /// So that this part can give fewer of it.
     var takenBy: Int?
   }
 

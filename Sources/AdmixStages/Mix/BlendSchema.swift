@@ -53,8 +53,9 @@ enum BlendSchema {
   ) -> ColumnSchema? {
     guard var result = parts.first?.column, let first = parts.first?.source else { return nil }
     for (source, column) in parts.dropFirst() {
-      guard let type = common(result.type, column.type), type != .datetime
-        || result.isUTC == column.isUTC || result.type == .date || column.type == .date
+      guard let type = common(result.type, column.type),
+        type != .datetime
+          || result.isUTC == column.isUTC || result.type == .date || column.type == .date
       else {
         let isZone = result.type == column.type
         report.append(
@@ -111,7 +112,8 @@ enum BlendSchema {
   private static func origins(_ sources: [Source]) -> [ColumnSchema] {
     var names: [String] = []
     for source in sources {
-      let own = keepsOrigin(source.schema)
+      let own =
+        keepsOrigin(source.schema)
         ? source.schema[Schema.originSource]?.categories ?? [] : [source.stage]
       names = united(names, own)
     }
@@ -149,9 +151,10 @@ enum BlendSchema {
   {
     if column.type == .int {
       return Column(
-        .int(Buffer(count: rows.count) { out in
-          for (index, row) in rows.enumerated() { out[index] = Int64(firstRow + row) }
-        }))
+        .int(
+          Buffer(count: rows.count) { out in
+            for (index, row) in rows.enumerated() { out[index] = Int64(firstRow + row) }
+          }))
     }
     let code = CategoryIndex(column.categories).code(of: part) ?? 0
     return Column(

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -108,7 +108,8 @@ package struct Mix: StageKind {
     for (index, dataset) in datasets.enumerated() { inputs["part.\(index)"] = dataset.partitions }
     let tasks = Partitioning.ranges(rows: plan.rows).map { range in
       TaskRequest(
-        step: "blend", parameters: ["from": .init(range.lowerBound), "to": .init(range.upperBound)],
+        step: "blend",
+        parameters: ["from": .init(range.lowerBound), "to": .init(range.upperBound)],
         inputs: inputs, expectedRows: range.count)
     }
     let partitions = try await stage.run(tasks).flatMap { $0.artifacts["rows"] ?? [] }

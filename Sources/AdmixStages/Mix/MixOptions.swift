@@ -110,11 +110,13 @@ struct MixOptions: Sendable {
     if let rows {
       if rows > Mix.mostRows {
         report.append(
-          .error("AX0625", at: rowsSpan, "'rows' is \(rows)", cause: "at most \(Mix.mostRows) are made"))
+          .error(
+            "AX0625", at: rowsSpan, "'rows' is \(rows)", cause: "at most \(Mix.mostRows) are made"))
       } else if shares.isEmpty, rows != fixedRows {
         report.append(
           .error(
-            "AX0625", at: rowsSpan, "'rows' is \(rows), but the parts have \(fixedRows) rows in all",
+            "AX0625", at: rowsSpan,
+            "'rows' is \(rows), but the parts have \(fixedRows) rows in all",
             hint: "remove 'rows', or give a part a 'share'"))
       } else if rows < fixedRows {
         report.append(

@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -49,7 +49,9 @@ package struct Split: StageKind {
     } else if !isShares, parts.contains(where: { $0.size != $0.size.rounded() }) {
       report.append(.error("AX0631", at: span, "'into' mixes shares and numbers of rows"))
     }
-    stratify = (options["stratify"]?.items ?? []).compactMap { item in item.text.map { ($0, item.span) } }
+    stratify = (options["stratify"]?.items ?? []).compactMap { item in
+      item.text.map { ($0, item.span) }
+    }
     group = options["group"].flatMap { node in node.text.map { ($0, node.span) } }
     if let group, !stratify.isEmpty {
       report.append(
@@ -71,7 +73,8 @@ package struct Split: StageKind {
     for column in stratify + (group.map { [$0] } ?? []) where schema[column.name] == nil {
       throw Diagnostic.error(
         "AX0633", at: column.span, "there is no column '\(column.name)'",
-        hint: Spelling.closest(to: column.name, among: schema.names).map { "did you mean '\($0)'?" })
+        hint: Spelling.closest(to: column.name, among: schema.names).map { "did you mean '\($0)'?" }
+      )
     }
   }
 
@@ -86,7 +89,8 @@ package struct Split: StageKind {
       let asked = parts.reduce(0) { $0 + Int($1.size) }
       guard asked == total else {
         throw TaskFailure(
-          .error("AX0634", at: span, "the parts have \(asked) rows together and the dataset \(total)"))
+          .error(
+            "AX0634", at: span, "the parts have \(asked) rows together and the dataset \(total)"))
       }
     }
     let keys = group.map { [$0.name] } ?? stratify.map(\.name)
@@ -98,7 +102,8 @@ package struct Split: StageKind {
         step: "assign", parameters: try .init(encoding: parameters), inputs: ["dataset": [input]],
         expectedRows: total)
     ])
-    guard let plan = assigned.first?.artifacts["plan"], plan.count == manifest.partitions.count else {
+    guard let plan = assigned.first?.artifacts["plan"], plan.count == manifest.partitions.count
+    else {
       throw TaskFailure(.error("AX0909", "a split was not planned"))
     }
     let schema = try JSONValue(encoding: manifest.schema)
@@ -112,7 +117,8 @@ package struct Split: StageKind {
     for (index, part) in parts.enumerated() {
       let partitions = cuts.flatMap { $0.artifacts["part\(index)"] ?? [] }
       let part1 = DatasetManifest(schema: manifest.schema, partitions: partitions)
-      outputs.artifacts[part.name] = try stage.artifacts.publish(part1, kind: .dataset, rows: part1.rows)
+      outputs.artifacts[part.name] = try stage.artifacts.publish(
+        part1, kind: .dataset, rows: part1.rows)
       if part1.rows == 0 {
         outputs.warnings.append(.warning("AX0635", at: span, "part '\(part.name)' has no rows"))
       }
@@ -253,7 +259,8 @@ enum SplitSteps {
     var have = [Double](repeating: 0, count: wanted.count)
     var part = [UInt8](repeating: 0, count: groups)
     for group in queue {
-      let target = wanted.indices.max { (wanted[$0] - have[$0], -$0) < (wanted[$1] - have[$1], -$1) } ?? 0
+      let target =
+        wanted.indices.max { (wanted[$0] - have[$0], -$0) < (wanted[$1] - have[$1], -$1) } ?? 0
       part[group] = UInt8(target)
       have[target] += Double(sizes[group])
     }

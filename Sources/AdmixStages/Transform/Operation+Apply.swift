@@ -34,7 +34,8 @@ extension Operation {
       return try fills.reduce(batch) { try Self.fill($0, $1.column, $1.value, span) }
     case .dropMissing(let names):
       let columns = (names ?? batch.schema.names).compactMap { batch[$0] }
-      return batch.taking((0..<batch.rows).filter { row in !columns.contains { $0.isMissing(row) } })
+      return batch.taking(
+        (0..<batch.rows).filter { row in !columns.contains { $0.isMissing(row) } })
     case .clip(let clips):
       return clips.reduce(batch) { batch, clip in
         guard let index = batch.schema.index(of: clip.column) else { return batch }
@@ -43,12 +44,15 @@ extension Operation {
         let column = batch.columns[index]
         switch column.values {
         case .double(let values):
-          let clipped = Column(.double(Buffer(values.array.map { min(high, max(low, $0)) })), validity: column.validity)
+          let clipped = Column(
+            .double(Buffer(values.array.map { min(high, max(low, $0)) })), validity: column.validity
+          )
           return batch.setting(batch.schema.columns[index], clipped)
         case .int(let values):
           let least = Int64(exactly: max(low.rounded(.up), -9.2e18)) ?? .min
           let most = Int64(exactly: min(high.rounded(.down), 9.2e18)) ?? .max
-          let clipped = Column(.int(Buffer(values.array.map { min(most, max(least, $0)) })), validity: column.validity)
+          let clipped = Column(
+            .int(Buffer(values.array.map { min(most, max(least, $0)) })), validity: column.validity)
           return batch.setting(batch.schema.columns[index], clipped)
         default: return batch
         }
@@ -60,7 +64,8 @@ extension Operation {
         let sorted = bin.labels.sorted(by: CategoryIndex.precedes)
         let codes = CategoryIndex(sorted)
         let places = bin.labels.map { codes.code(of: $0) ?? 0 }
-        var schema = ColumnSchema(bin.column, .category, roles: batch.schema.columns[index].roles, categories: sorted)
+        var schema = ColumnSchema(
+          bin.column, .category, roles: batch.schema.columns[index].roles, categories: sorted)
         schema.roles = batch.schema.columns[index].roles
         var builder = ColumnBuilder(schema, capacity: batch.rows)
         for row in 0..<batch.rows {
@@ -80,7 +85,8 @@ extension Operation {
       return names.reduce(batch) { batch, name in
         guard let index = batch.schema.index(of: name) else { return batch }
         let column = batch.columns[index]
-        let schema = ColumnSchema(name, .text, roles: batch.schema.columns[index].roles.filter { $0 != .pii })
+        let schema = ColumnSchema(
+          name, .text, roles: batch.schema.columns[index].roles.filter { $0 != .pii })
         var builder = ColumnBuilder(schema, capacity: batch.rows)
         for row in 0..<batch.rows {
           if let text = column.plainText(row) {
@@ -114,18 +120,23 @@ extension Operation {
     -> ColumnExpression
   {
     var report = Diagnostics()
-    guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report) else { throw report }
+    guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report) else {
+      throw report
+    }
     return expression
   }
 
-  private static func fill(_ batch: Batch, _ name: String, _ value: JSONValue, _ span: SourceSpan) throws -> Batch {
+  private static func fill(_ batch: Batch, _ name: String, _ value: JSONValue, _ span: SourceSpan)
+    throws -> Batch
+  {
     guard let index = batch.schema.index(of: name) else { return batch }
     let column = batch.columns[index]
     var schema = batch.schema.columns[index]
     if schema.type == .category, let text = value.string, !schema.categories.contains(text) {
       schema.categories = (schema.categories + [text]).sorted(by: CategoryIndex.precedes)
     }
-    let old = Batch(schema: Schema([batch.schema.columns[index]]), columns: [column], rows: batch.rows)
+    let old = Batch(
+      schema: Schema([batch.schema.columns[index]]), columns: [column], rows: batch.rows)
     let wide = Batch.concatenating([old], schema: Schema([schema])).columns[0]
     var builder = ColumnBuilder(schema, capacity: batch.rows)
     let codes = CategoryIndex(schema.categories)
@@ -152,7 +163,8 @@ extension Operation {
   }
 
   private static func cast(
-    _ batch: Batch, _ name: String, _ type: ColumnType, _ format: String?, _ isLenient: Bool, _ span: SourceSpan
+    _ batch: Batch, _ name: String, _ type: ColumnType, _ format: String?, _ isLenient: Bool,
+    _ span: SourceSpan
   ) throws -> Batch {
     guard let index = batch.schema.index(of: name) else { return batch }
     let column = batch.columns[index]
@@ -181,9 +193,17 @@ extension Operation {
       case .text: builder.append(text: text ?? "")
       case .category: builder.append(code: text.flatMap { codes.code(of: $0) } ?? 0)
       case .int:
-        if let whole = text.flatMap({ Int64($0) }) ?? number.flatMap({ Int64(exactly: $0) }) { builder.append(int: whole) } else { fits = false }
+        if let whole = text.flatMap({ Int64($0) }) ?? number.flatMap({ Int64(exactly: $0) }) {
+          builder.append(int: whole)
+        } else {
+          fits = false
+        }
       case .double:
-        if let value = number ?? text.flatMap({ Double($0) }), value.isFinite { builder.append(double: value) } else { fits = false }
+        if let value = number ?? text.flatMap({ Double($0) }), value.isFinite {
+          builder.append(double: value)
+        } else {
+          fits = false
+        }
       case .bool:
         switch (text?.lowercased(), number) {
         case ("true", _), ("yes", _), ("1", _), (nil, 1): builder.append(bool: true)
@@ -192,12 +212,18 @@ extension Operation {
         }
       case .date:
         if let format, let text, let moment = CSVFormats.microseconds(text, format: format) {
-          builder.append(days: Int32(truncatingIfNeeded: moment >= 0 ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
+          builder.append(
+            days: Int32(
+              truncatingIfNeeded: moment >= 0
+                ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
         } else if format == nil, let days = text.flatMap({ CivilDate.days($0) }) {
           builder.append(days: days)
         } else if case .datetime(let values) = column.values {
           let moment = values[row]
-          builder.append(days: Int32(truncatingIfNeeded: moment >= 0 ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
+          builder.append(
+            days: Int32(
+              truncatingIfNeeded: moment >= 0
+                ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
         } else {
           fits = false
         }
@@ -215,7 +241,8 @@ extension Operation {
       if !fits {
         guard isLenient else {
           throw Diagnostic.error(
-            "AX0528", at: span, "the value of '\(name)' in row \(row) of its partition is not \(type.rawValue)",
+            "AX0528", at: span,
+            "the value of '\(name)' in row \(row) of its partition is not \(type.rawValue)",
             hint: "'on-error: missing' makes such values missing")
         }
         builder.appendMissing()

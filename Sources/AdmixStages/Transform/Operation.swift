@@ -64,12 +64,18 @@ enum Operation: Sendable {
           .object([
             .required("columns", names, "The columns."),
             .required("key", .text, "The secret, such as ${env.KEY}; at least 16 characters."),
-          ]), "Texts by HMAC-SHA256 under a key: equal texts stay equal, nobody can go back without it."),
-        Variant("uncount", .column, "A row for each unit of a whole-number column, which is dropped."),
-        Variant("dedupe", .oneOf([.list(.column), .bool]), "The first row of each; `true` compares all columns."),
+          ]),
+          "Texts by HMAC-SHA256 under a key: equal texts stay equal, nobody can go back without it."
+        ),
+        Variant(
+          "uncount", .column, "A row for each unit of a whole-number column, which is dropped."),
+        Variant(
+          "dedupe", .oneOf([.list(.column), .bool]),
+          "The first row of each; `true` compares all columns."),
         Variant(
           "sort", .listOrOne(.text),
-          "By these columns; `-name` falls. Stable, missing values last. Holds the dataset in memory."),
+          "By these columns; `-name` falls. Stable, missing values last. Holds the dataset in memory."
+        ),
       ]))
   }()
 
@@ -93,7 +99,8 @@ enum Operation: Sendable {
     switch member.key {
     case "select": self = .select(names(value))
     case "drop": self = .drop(names(value))
-    case "rename": self = .rename(value.members.map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
+    case "rename":
+      self = .rename(value.members.map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
     case "cast":
       var isLenient = false
       self = .cast(
@@ -103,7 +110,8 @@ enum Operation: Sendable {
           return ColumnType(rawValue: name).map { (item.key, $0, item.value["format"]?.text) }
         }, misfitsBecomeMissing: isLenient)
     case "derive":
-      self = .derive(value.items.flatMap(\.members).map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
+      self = .derive(
+        value.items.flatMap(\.members).map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
     case "filter": self = .filter(value.text ?? value.source ?? "")
     case "fill": self = .fill(value.members.map { ($0.key, $0.value.json) })
     case "drop-missing": self = .dropMissing(value.bool == nil ? names(value) : nil)
@@ -187,7 +195,9 @@ extension Operation {
     func number(_ name: String, _ report: inout Diagnostics) {
       guard let column = find(name, &report) else { return }
       if column.type != .int, column.type != .double {
-        report.append(.error("AX0523", at: span, "'\(name)' is no number", cause: "it is \(column.type.rawValue)"))
+        report.append(
+          .error(
+            "AX0523", at: span, "'\(name)' is no number", cause: "it is \(column.type.rawValue)"))
       }
     }
     var result = schema
@@ -202,8 +212,10 @@ extension Operation {
         _ = find(from, &report)
         if let index = schema.index(of: from) { result.columns[index].name = to }
       }
-      for (index, name) in result.names.enumerated() where result.names.firstIndex(of: name) != index {
-        report.append(.error("AX0524", at: span, "two columns are called '\(name)' after this step"))
+      for (index, name) in result.names.enumerated()
+      where result.names.firstIndex(of: name) != index {
+        report.append(
+          .error("AX0524", at: span, "two columns are called '\(name)' after this step"))
       }
     case .cast(let casts, _):
       for (name, type, _) in casts {
@@ -212,22 +224,34 @@ extension Operation {
       }
     case .derive(let columns):
       for (name, text) in columns {
-        guard let expression = ColumnExpression(text, at: span, schema: result, report: &report) else { return nil }
+        guard let expression = ColumnExpression(text, at: span, schema: result, report: &report)
+        else { return nil }
         let column = ColumnSchema(name, expression.type)
-        if let index = result.index(of: name) { result.columns[index] = column } else { result.columns.append(column) }
+        if let index = result.index(of: name) {
+          result.columns[index] = column
+        } else {
+          result.columns.append(column)
+        }
       }
     case .filter(let text):
-      guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report) else { return nil }
+      guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report)
+      else { return nil }
       if expression.type != .bool {
         report.append(.error("AX0525", at: span, "a filter is true or false for a row"))
       }
     case .fill(let fills):
       for (name, value) in fills {
-        if ["mean", "median"].contains(value.string ?? "") { number(name, &report) } else { _ = find(name, &report) }
-        if let index = schema.index(of: name), schema.columns[index].type == .category, let text = value.string,
+        if ["mean", "median"].contains(value.string ?? "") {
+          number(name, &report)
+        } else {
+          _ = find(name, &report)
+        }
+        if let index = schema.index(of: name), schema.columns[index].type == .category,
+          let text = value.string,
           !Self.isStatistic(value), !schema.columns[index].categories.contains(text)
         {
-          result.columns[index].categories = (schema.columns[index].categories + [text]).sorted(by: CategoryIndex.precedes)
+          result.columns[index].categories = (schema.columns[index].categories + [text]).sorted(
+            by: CategoryIndex.precedes)
         }
       }
     case .dropMissing(let names), .dedupe(let names):
@@ -238,16 +262,21 @@ extension Operation {
         number(name, &report)
         guard let index = schema.index(of: name) else { continue }
         result.columns[index] = ColumnSchema(
-          name, .category, roles: schema.columns[index].roles, categories: labels.sorted(by: CategoryIndex.precedes))
+          name, .category, roles: schema.columns[index].roles,
+          categories: labels.sorted(by: CategoryIndex.precedes))
       }
     case .pseudonymise(let names, _):
       for name in names {
         guard find(name, &report) != nil, let index = schema.index(of: name) else { continue }
-        result.columns[index] = ColumnSchema(name, .text, roles: schema.columns[index].roles.filter { $0 != .pii })
+        result.columns[index] = ColumnSchema(
+          name, .text, roles: schema.columns[index].roles.filter { $0 != .pii })
       }
     case .uncount(let name):
       if let column = find(name, &report), column.type != .int {
-        report.append(.error("AX0523", at: span, "'\(name)' is no whole number", cause: "it is \(column.type.rawValue)"))
+        report.append(
+          .error(
+            "AX0523", at: span, "'\(name)' is no whole number",
+            cause: "it is \(column.type.rawValue)"))
       }
       result.columns.removeAll { $0.name == name }
     case .sort(let columns): for column in columns { _ = find(column.column, &report) }

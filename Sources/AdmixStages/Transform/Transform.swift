@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -48,11 +48,14 @@ package struct Transform: StageKind {
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     guard var schema = inputs["from"] else { return [:] }
     for step in steps {
-      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else { return [:] }
+      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else {
+        return [:]
+      }
       schema = next
     }
     // Categories that only the data will tell are not known yet.
-    return schema.columns.contains { $0.type == .category && $0.categories.isEmpty } ? [:] : ["data": schema]
+    return schema.columns.contains { $0.type == .category && $0.categories.isEmpty }
+      ? [:] : ["data": schema]
   }
 
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
@@ -63,7 +66,9 @@ package struct Transform: StageKind {
     var report = Diagnostics()
     var schema = manifest.schema
     for step in steps {
-      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else { break }
+      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else {
+        break
+      }
       schema = next
     }
     try report.check()
@@ -101,7 +106,9 @@ package struct Transform: StageKind {
     var schema = manifest.schema
     var report = Diagnostics()
     for step in steps[range] {
-      if let next = step.operation.schema(after: schema, at: step.span, report: &report) { schema = next }
+      if let next = step.operation.schema(after: schema, at: step.span, report: &report) {
+        schema = next
+      }
     }
     // Categories that came about in a partition join those of the others.
     let found = try results.map { try $0.value.decoded([[String]].self) }
@@ -111,11 +118,13 @@ package struct Transform: StageKind {
       }
       schema.columns[index].categories = all.sorted(by: CategoryIndex.precedes)
     }
-    return DatasetManifest(schema: schema, partitions: results.flatMap { $0.artifacts["partition"] ?? [] })
+    return DatasetManifest(
+      schema: schema, partitions: results.flatMap { $0.artifacts["partition"] ?? [] })
   }
 
   /// A step that has to see everything: one task.
-  private func whole(_ stage: any StageContext, _ manifest: DatasetManifest, _ index: Int) async throws
+  private func whole(_ stage: any StageContext, _ manifest: DatasetManifest, _ index: Int)
+    async throws
     -> DatasetManifest
   {
     let input = try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)
@@ -154,7 +163,8 @@ package struct Transform: StageKind {
       return try WholeSteps.perform(
         steps[index].operation, try task.artifacts.dataset(input), task, at: steps[index].span)
     default:
-      throw TaskFailure(.error("AX0901", "stage kind 'transform' has no step '\(task.request.step)'"))
+      throw TaskFailure(
+        .error("AX0901", "stage kind 'transform' has no step '\(task.request.step)'"))
     }
   }
 

@@ -6,7 +6,8 @@ import Foundation
 /// Steps that look at a dataset as a whole.
 enum WholeSteps {
   static func perform(
-    _ operation: Operation, _ manifest: DatasetManifest, _ task: any TaskContext, at span: SourceSpan
+    _ operation: Operation, _ manifest: DatasetManifest, _ task: any TaskContext,
+    at span: SourceSpan
   ) throws -> TaskOutputs {
     var partitions: [Artifact] = []
     var schema = manifest.schema
@@ -23,10 +24,14 @@ enum WholeSteps {
         task.progress(rows: batch.rows)
       }
     case .sort(let columns):
-      let batches = try manifest.partitions.map { try task.artifacts.batch($0, schema: manifest.schema) }
+      let batches = try manifest.partitions.map {
+        try task.artifacts.batch($0, schema: manifest.schema)
+      }
       let all = Batch.concatenating(batches, schema: manifest.schema)
       var order = Array(0..<all.rows)
-      let keys = columns.compactMap { column in all[column.column].map { (SortKey($0), column.isDescending) } }
+      let keys = columns.compactMap { column in
+        all[column.column].map { (SortKey($0), column.isDescending) }
+      }
       order.sort { a, b in
         for (key, isDescending) in keys {
           switch key.compare(a, b, isDescending) {
@@ -50,7 +55,9 @@ enum WholeSteps {
         }
         guard let value = try statistic(fill.value.string ?? "", fill.column, manifest, task) else {
           throw TaskFailure(
-            .error("AX0529", at: span, "'\(fill.column)' has no values to take the \(fill.value.string ?? "") of"))
+            .error(
+              "AX0529", at: span,
+              "'\(fill.column)' has no values to take the \(fill.value.string ?? "") of"))
         }
         resolved.append((fill.column, value))
       }
@@ -94,7 +101,9 @@ enum WholeSteps {
         }
       }
     }
-    func json(_ value: Double) -> JSONValue { isWhole ? JSONValue(Int(value.rounded())) : .double(value) }
+    func json(_ value: Double) -> JSONValue {
+      isWhole ? JSONValue(Int(value.rounded())) : .double(value)
+    }
     switch name {
     case "mean": return count == 0 ? nil : json((sum + correction) / Double(count))
     case "median":
@@ -105,7 +114,9 @@ enum WholeSteps {
       }
       return nil
     default:
-      if let best = counts.min(by: { ($1.value, $0.key) < ($0.value, $1.key) }) { return json(best.key) }
+      if let best = counts.min(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+        return json(best.key)
+      }
       let best = texts.min { a, b in
         a.value != b.value ? a.value > b.value : CategoryIndex.precedes(a.key, b.key)
       }
@@ -142,10 +153,13 @@ private enum SortKey {
   init(_ column: Column) {
     let rows = 0..<column.count
     switch column.values {
-    case .int(let values), .datetime(let values): self = .wholes(rows.map { column.isMissing($0) ? nil : values[$0] })
-    case .date(let values): self = .wholes(rows.map { column.isMissing($0) ? nil : Int64(values[$0]) })
+    case .int(let values), .datetime(let values):
+      self = .wholes(rows.map { column.isMissing($0) ? nil : values[$0] })
+    case .date(let values):
+      self = .wholes(rows.map { column.isMissing($0) ? nil : Int64(values[$0]) })
     // Categories of a schema are sorted, so their codes are in order.
-    case .category(let codes, _): self = .wholes(rows.map { column.isMissing($0) ? nil : Int64(codes[$0]) })
+    case .category(let codes, _):
+      self = .wholes(rows.map { column.isMissing($0) ? nil : Int64(codes[$0]) })
     case .bool(let bits): self = .wholes(rows.map { column.isMissing($0) ? nil : bits[$0] ? 1 : 0 })
     case .double(let values): self = .numbers(rows.map { column.isMissing($0) ? nil : values[$0] })
     case .text: self = .texts(rows.map { column.plainText($0) })

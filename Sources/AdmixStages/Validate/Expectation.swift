@@ -39,7 +39,9 @@ struct Expectation: Sendable {
     var low: Double?
     var high: Double?
 
-    func contains(_ value: Double) -> Bool { value >= low ?? -.infinity && value <= high ?? .infinity }
+    func contains(_ value: Double) -> Bool {
+      value >= low ?? -.infinity && value <= high ?? .infinity
+    }
   }
 
   var index: Int
@@ -65,7 +67,8 @@ struct Expectation: Sendable {
 
 extension Expectation {
   private static let range = FieldType.object([
-    .required("between", .list(.scalar), "The least and the greatest allowed; null leaves an end open.")
+    .required(
+      "between", .list(.scalar), "The least and the greatest allowed; null leaves an end open.")
   ])
   private static let rangeOrCount = FieldType.oneOf([.count, range])
 
@@ -77,7 +80,8 @@ extension Expectation {
     .optional("between", .list(.scalar), "Values lie between two numbers or dates, both included."),
     .optional("in", .list(.scalar), "Values are among these."),
     .optional("not-in", .list(.scalar), "Values are none of these."),
-    .optional("matches", .text, "Texts match this regular expression, as the function `matches` does."),
+    .optional(
+      "matches", .text, "Texts match this regular expression, as the function `matches` does."),
     .optional("length", rangeOrCount, "Texts have this many characters."),
     .optional("type", .choice(ColumnType.allCases.map(\.rawValue)), "The column is of this type."),
     .optional("distinct", rangeOrCount, "How many different values there are."),
@@ -217,7 +221,8 @@ extension Expectation {
   }
 
   private func fits(_ member: Node.Member, several: Node?, report: inout Diagnostics) -> Bool {
-    if case .unique = check {} else if let several {
+    if case .unique = check {
+    } else if let several {
       report.append(
         .error(
           "AX0754", at: several.span, "'\(member.key)' is about one column, not several",
@@ -270,7 +275,9 @@ extension Expectation {
     case .figure(let figure, _):
       switch figure {
       case .mean, .sum, .sd, .min, .max, .median:
-        if type != .int && type != .double { mismatch(figure.rawValue, "numbers", type, report: &report) }
+        if type != .int && type != .double {
+          mismatch(figure.rawValue, "numbers", type, report: &report)
+        }
       default: break
       }
     default: break
@@ -283,7 +290,8 @@ extension Expectation {
     report.append(
       .error(
         "AX0757", at: checkSpan,
-        "'\(check)' needs \(wanted), and '\(columns.first ?? "")' is \(type?.rawValue ?? "nothing")"))
+        "'\(check)' needs \(wanted), and '\(columns.first ?? "")' is \(type?.rawValue ?? "nothing")"
+      ))
   }
 
   static func unknown(_ name: String, _ schema: Schema, at span: SourceSpan) -> Diagnostic {
@@ -361,7 +369,8 @@ extension Expectation {
   private static func literal(_ node: Node, _ type: ColumnType) -> Expression {
     switch type {
     // `in: [1, 2]` for a column of texts means the letters.
-    case .text, .category, .date, .datetime: .text(node.text ?? node.source ?? node.json.text, node.span)
+    case .text, .category, .date, .datetime:
+      .text(node.text ?? node.source ?? node.json.text, node.span)
     default:
       switch node.value {
       case .int(let value): .int(value, node.span)

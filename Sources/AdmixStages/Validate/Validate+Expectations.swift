@@ -18,13 +18,16 @@ struct ExpectationResult: Sendable {
   }
 
   /// - Parameter figure: what was collected over all rows, where the tally alone cannot tell.
-  init(_ expectation: Expectation, _ tally: ExpectationTally, schema: Schema, rows: Int, figure: Double?)
-  {
+  init(
+    _ expectation: Expectation, _ tally: ExpectationTally, schema: Schema, rows: Int,
+    figure: Double?
+  ) {
     self.expectation = expectation
     self.tally = tally
     switch expectation.check {
     case .rows, .unique, .increasing, .references:
-      measurement = .share(tally.checked - tally.failing, of: tally.checked, none: "no rows to check")
+      measurement = .share(
+        tally.checked - tally.failing, of: tally.checked, none: "no rows to check")
       // Nothing to check is nothing that fails; the table says that nothing was checked.
       passed = measurement.value.map { $0 >= expectation.mostly - 1e-12 } ?? true
     case .type(let type):
@@ -33,7 +36,8 @@ struct ExpectationResult: Sendable {
       measurement = Measurement(passed ? 1 : 0)
       if !passed { measurement.reason = "it is \(found?.rawValue ?? "absent")" }
     case .figure(let kind, let bounds):
-      measurement = Self.figure(kind, tally, rows: expectation.scope == nil ? rows : tally.rows, figure)
+      measurement = Self.figure(
+        kind, tally, rows: expectation.scope == nil ? rows : tally.rows, figure)
       passed = measurement.value.map(bounds.contains) ?? false
     }
   }
@@ -68,14 +72,17 @@ struct ExpectationResult: Sendable {
     }
   }
 
-  static func tell(_ results: [ExpectationResult], in report: inout CheckReport, _ said: inout [String])
-  {
+  static func tell(
+    _ results: [ExpectationResult], in report: inout CheckReport, _ said: inout [String]
+  ) {
     let passed = results.count(where: \.passed)
     report.metrics["expect.passed"] = Measurement(Double(passed), support: results.count)
     report.metrics["expect.failed"] = Measurement(
-      Double(results.count { !$0.passed && $0.expectation.action == .fail }), support: results.count)
+      Double(results.count { !$0.passed && $0.expectation.action == .fail }), support: results.count
+    )
     report.metrics["expect.warned"] = Measurement(
-      Double(results.count { !$0.passed && $0.expectation.action == .warn }), support: results.count)
+      Double(results.count { !$0.passed && $0.expectation.action == .warn }), support: results.count
+    )
     said.append("\(passed) of \(results.count) expectations hold")
     report.sections.append(
       CheckReport.Section(
@@ -84,7 +91,9 @@ struct ExpectationResult: Sendable {
           "Each check counts the rows that have something to check; 'holds' is the share in which it holds, with its 95 % interval, or the figure itself. Rows are counted from 1.",
         tables: [
           CheckReport.Table(
-            columns: ["expectation", "rows checked", "failing", "holds", "first failing rows", "result"],
+            columns: [
+              "expectation", "rows checked", "failing", "holds", "first failing rows", "result",
+            ],
             rows: results.map { result in
               [
                 .text(result.expectation.rule), .count(result.tally.checked),
@@ -137,7 +146,9 @@ extension Validate {
             parameters: .object([
               "kind": .string(kind), "offsets": .array(offsets.dropLast().map { JSONValue($0) }),
             ]),
-            inputs: ["parts": outputs.flatMap { $0.artifacts["collected.\(expectation.index)"] ?? [] }])
+            inputs: [
+              "parts": outputs.flatMap { $0.artifacts["collected.\(expectation.index)"] ?? [] }
+            ])
         ))
     }
     for ((position, _), output) in zip(requests, try await stage.run(requests.map(\.1))) {
@@ -208,7 +219,9 @@ extension Validate {
     let batch = try task.rows(schema)
     var known: [Int: [RowKey]] = [:]
     for expectation in expectations {
-      guard let artifact = task.request.inputs["known.\(expectation.index)"]?.first else { continue }
+      guard let artifact = task.request.inputs["known.\(expectation.index)"]?.first else {
+        continue
+      }
       var reader = PackedReader(try task.artifacts.read(artifact))
       known[expectation.index] = try RowKeys.read(from: &reader)
     }

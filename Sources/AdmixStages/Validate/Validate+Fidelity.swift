@@ -219,7 +219,8 @@ struct FidelityResult: Sendable, Codable {
     let columns = CheckReport.Table(
       title: "Columns",
       columns: [
-        "column", "distance", "shape", "real samples of this size", "coverage", "adherence", "missing",
+        "column", "distance", "shape", "real samples of this size", "coverage", "adherence",
+        "missing",
       ],
       rows: scores.columns.map {
         [
@@ -228,12 +229,17 @@ struct FidelityResult: Sendable, Codable {
         ]
       })
     let worst = scores.pairs.filter { $0.score.value != nil }
-      .sorted { ($0.score.value ?? 1, $0.first, $0.second) < ($1.score.value ?? 1, $1.first, $1.second) }
+      .sorted {
+        ($0.score.value ?? 1, $0.first, $0.second) < ($1.score.value ?? 1, $1.first, $1.second)
+      }
     let pairs = CheckReport.Table(
       title: "Pairs furthest from the reference",
       columns: ["first", "second", "compared by", "score", "real samples of this size"],
       rows: worst.prefix(15).map {
-        [.text($0.first), .text($0.second), .text($0.metric), .share($0.score), expected($0.expected)]
+        [
+          .text($0.first), .text($0.second), .text($0.metric), .share($0.score),
+          expected($0.expected),
+        ]
       })
     var charts: [CheckReport.Chart] = [
       .bars(

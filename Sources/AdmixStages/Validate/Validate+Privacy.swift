@@ -51,7 +51,8 @@ extension Validate {
     var section = CheckReport.Section(
       title: "Exact copies",
       text:
-        "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share says how many a generator without memory would hit.")
+        "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share says how many a generator without memory would hit."
+    )
     func finish(_ share: Measurement, _ baseline: Measurement, _ excess: Measurement) {
       report.metrics["privacy.copies.share"] = share
       report.metrics["privacy.copies.baseline"] = baseline
@@ -181,7 +182,8 @@ extension Validate {
     if lack == nil {
       let samples = try await frame.stage.run([
         frame.sample(
-          frame.table, columns, rows: options.rows, onlySynthetic: true, purpose: "privacy-synthetic"),
+          frame.table, columns, rows: options.rows, onlySynthetic: true,
+          purpose: "privacy-synthetic"),
         frame.sample(
           reference, columns, rows: compared, onlySynthetic: false, purpose: "privacy-reference"),
         frame.sample(

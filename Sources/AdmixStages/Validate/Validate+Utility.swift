@@ -98,7 +98,9 @@ extension Validate {
       let title = "\(model) learns from synthetic rows "
       said.append(
         title
-          + (ratio("tstr").value.map { Self.words(Measurement($0)) + " of what it learns from real ones" }
+          + (ratio("tstr").value.map {
+            Self.words(Measurement($0)) + " of what it learns from real ones"
+          }
             ?? "nothing that could be measured"))
     }
     report.sections.append(

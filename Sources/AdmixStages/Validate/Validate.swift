@@ -1,4 +1,4 @@
-package import AdmixData
+import AdmixData
 package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
@@ -14,7 +14,8 @@ package struct Validate: StageKind {
     fields: [
       .required("of", .edge(.dataset), "The dataset that is checked."),
       .optional(
-        "reference", .edge(.dataset), "The real dataset it is compared with: what was learned from."),
+        "reference", .edge(.dataset), "The real dataset it is compared with: what was learned from."
+      ),
       .optional(
         "holdout", .edge(.dataset),
         "Real rows that nothing was learned from: what chance looks like."),
@@ -84,8 +85,10 @@ package struct Validate: StageKind {
           .error(
             "AX0741", at: node.span, "'\(name)' needs '\(edge):'",
             cause: edge == "reference"
-              ? "it compares the dataset with a real one" : "real rows that nothing was learned from tell what chance looks like",
-            hint: edge == "reference" ? "add 'reference:' with the stage that was learned from"
+              ? "it compares the dataset with a real one"
+              : "real rows that nothing was learned from tell what chance looks like",
+            hint: edge == "reference"
+              ? "add 'reference:' with the stage that was learned from"
               : "split the real data, learn from one part, and name the other here"))
       }
     }
@@ -211,7 +214,9 @@ struct ValidateFrame: Sendable {
     // The schema is known for certain only now.
     var inputs = ["of": table.schema]
     for expectation in options.expectations {
-      if let keys = try manifest(expectation.edgeRole) { inputs[expectation.edgeRole] = keys.schema }
+      if let keys = try manifest(expectation.edgeRole) {
+        inputs[expectation.edgeRole] = keys.schema
+      }
     }
     _ = options.schemas(of: inputs, report: &report)
 
@@ -290,7 +295,8 @@ extension TaskContext {
 extension Batch {
   /// The rows whose origin is one of these.
   func rows(from origins: [String]) -> [Int] {
-    guard let column = self[Schema.originSource], case .category(let codes, let names) = column.values
+    guard let column = self[Schema.originSource],
+      case .category(let codes, let names) = column.values
     else { return [] }
     let wanted = names.map { origins.contains($0) }
     return (0..<rows).filter { !column.isMissing($0) && wanted[Int(codes[$0])] }

@@ -1,5 +1,3 @@
-
-
 /// How many rows have each combination of the values of some columns; exact, and can be added up.
 package struct CountTable: Hashable, Sendable, Codable {
   package struct Axis: Hashable, Sendable, Codable {

@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// The difference in rates between two groups, pooled and within the values of a further column.
 ///

@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// The fairness metrics of a dataset, described once.
 package enum FairnessMetrics {

@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// A fairness metric: what it is called, what it means, and how it is computed.
 ///

@@ -30,7 +30,9 @@ package enum Distances {
   }
 
   /// What `ks` is on average between two samples of one continuous distribution: the mean of
-  /// Kolmogorov's law, √(π/2)·ln 2, over √(n·m/(n+m)). Columns with few values stay below it.
+  /// Kolmogorov's law, √(π/2)·ln 2, over √(n·m/(n+m)).
+  ///
+  /// Columns with few values stay below it.
   package static func expectedKS(_ n: Int, _ m: Int) -> Double {
     guard n > 0, m > 0 else { return 1 }
     let size = Double(n) * Double(m) / Double(n + m)
@@ -43,7 +45,9 @@ package enum Distances {
     let nb = b.reduce(0, +)
     guard na > 0, nb > 0, a.count == b.count else { return nil }
     var sum = 0.0
-    for cell in a.indices { sum += abs(Double(a[cell]) / Double(na) - Double(b[cell]) / Double(nb)) }
+    for cell in a.indices {
+      sum += abs(Double(a[cell]) / Double(na) - Double(b[cell]) / Double(nb))
+    }
     return sum / 2
   }
 

@@ -5,8 +5,10 @@ package struct DistributionCurve: Sendable, Codable, Hashable {
   package var reference: [Double]
   package var table: [Double]
 
-  /// Evenly spaced points over the middle 98 % of the reference, so that no single value shows and no
-  /// outlier flattens the picture. Nil where there are no numbers.
+  /// Evenly spaced points over the middle 98 % of the reference, so that no single value shows and
+  /// no outlier flattens the picture.
+  ///
+  /// Nil where there are no numbers.
   package init?(_ name: String, _ reference: ValueCounts, _ table: ValueCounts, points: Int = 41) {
     guard case .numbers(let a, let ca) = reference.values,
       case .numbers(let b, let cb) = table.values,

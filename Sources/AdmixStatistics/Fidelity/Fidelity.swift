@@ -84,7 +84,9 @@ package struct Profile: Sendable, Equatable {
 
 extension PairPlan {
   /// Every pair of columns that is not a pair of numbers, in bins made from the reference; columns
-  /// with too many texts are left out. Bins grow coarser where the tables would not fit in memory.
+  /// with too many texts are left out.
+  ///
+  /// Bins grow coarser where the tables would not fit in memory.
   package init(
     _ columns: [ComparedColumn], reference: Profile, table: Profile, mostCells: Int = 4_000_000
   ) {

@@ -53,7 +53,8 @@ package struct ValueCounts: Sendable, Equatable {
         if column.isMissing(row) { missing += 1 } else { counts[bits[row] ? 1 : 0] += 1 }
       }
       self.init(
-        values: .texts(["false", "true"].enumerated().filter { counts[$0.offset] > 0 }.map(\.element),
+        values: .texts(
+          ["false", "true"].enumerated().filter { counts[$0.offset] > 0 }.map(\.element),
           counts: counts.filter { $0 > 0 }), missing: missing)
     case .category(let codes, let categories):
       var counts = [Int](repeating: 0, count: categories.count)
@@ -112,7 +113,9 @@ package struct ValueCounts: Sendable, Equatable {
       let (values, counts) = Self.merged(a, ca, b, cb) { $0 < $1 }
       self.values = .numbers(values, counts: counts)
     case (.texts(let a, let ca), .texts(let b, let cb)):
-      let (values, counts) = Self.merged(a, ca, b, cb) { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+      let (values, counts) = Self.merged(a, ca, b, cb) {
+        $0.utf8.lexicographicallyPrecedes($1.utf8)
+      }
       self.values =
         values.count > Self.mostTexts ? .tooMany : .texts(values, counts: counts)
     default: values = .tooMany

@@ -74,7 +74,9 @@ package struct MixedRows: Sendable {
         places = []
         at = { _ in 0 }
       }
-      return (0..<column.count).map { column.isMissing($0) || places.isEmpty ? missing : places[at($0)] }
+      return (0..<column.count).map {
+        column.isMissing($0) || places.isEmpty ? missing : places[at($0)]
+      }
     }
   }
 
@@ -123,7 +125,9 @@ package struct ClosestRecords: Sendable, Equatable {
   package var closerShare: Double? {
     guard !toTraining.isEmpty else { return nil }
     var twice = 0
-    for (train, other) in zip(toTraining, toHoldout) { twice += train < other ? 2 : train == other ? 1 : 0 }
+    for (train, other) in zip(toTraining, toHoldout) {
+      twice += train < other ? 2 : train == other ? 1 : 0
+    }
     return Double(twice) / Double(2 * toTraining.count)
   }
 

@@ -45,7 +45,9 @@ package enum RowHash {
       for row in 0..<rows { keys[row].add(column.isMissing(row) ? missing : number(buffer[row])) }
     case .bool(let bits):
       let words = ["false", "true"].map(text)
-      for row in 0..<rows { keys[row].add(column.isMissing(row) ? missing : words[bits[row] ? 1 : 0]) }
+      for row in 0..<rows {
+        keys[row].add(column.isMissing(row) ? missing : words[bits[row] ? 1 : 0])
+      }
     case .category(let codes, let categories):
       let words = categories.map(text)
       for row in 0..<rows {
@@ -80,7 +82,8 @@ package enum RowHash {
     while raw.count - at >= 8 {
       key.add(
         RowKey(
-          high: 1, low: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt64.self))))
+          high: 1, low: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        ))
       at += 8
     }
     var tail: UInt64 = 0
@@ -98,7 +101,8 @@ extension RowKey {
   /// each lane is a bijection of its own state, so nothing is lost from column to column.
   fileprivate mutating func add(_ value: RowKey) {
     high = Self.stir((high ^ value.low) &* 0x9E37_79B9_7F4A_7C15 &+ value.high)
-    low = Self.stir((low &+ value.low) &* 0xD6E8_FEB8_6659_FD93 ^ (value.high &* 0xA24B_AED4_963E_E407))
+    low = Self.stir(
+      (low &+ value.low) &* 0xD6E8_FEB8_6659_FD93 ^ (value.high &* 0xA24B_AED4_963E_E407))
   }
 
   private static func stir(_ value: UInt64) -> UInt64 {

@@ -1,4 +1,4 @@
-package import AdmixModel
+import AdmixModel
 
 /// How well scores tell two classes apart.
 package struct ClassifierScores: Sendable, Codable, Hashable {
@@ -11,7 +11,9 @@ package struct ClassifierScores: Sendable, Codable, Hashable {
     auc = Self.auc(scores, labels)
     let n = labels.count
     guard n > 0, scores.count == n else {
-      (accuracy, brier, logLoss) = (.undefined("no rows"), .undefined("no rows"), .undefined("no rows"))
+      (accuracy, brier, logLoss) = (
+        .undefined("no rows"), .undefined("no rows"), .undefined("no rows")
+      )
       return
     }
     let right = zip(scores, labels).count { ($0 >= 0.5) == $1 }

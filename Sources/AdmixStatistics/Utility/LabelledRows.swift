@@ -46,7 +46,9 @@ package struct FeatureEncoding: Sendable {
     guard let labels = reference[target] else { return (nil, "the reference has no target column") }
     let classes = Self.classes(labels)
     guard classes.count >= 2 else {
-      return (nil, "the target has \(classes.count == 1 ? "one class" : "no values") in the reference")
+      return (
+        nil, "the target has \(classes.count == 1 ? "one class" : "no values") in the reference"
+      )
     }
     guard let chosen = positive ?? (classes.count == 2 ? classes.last : nil) else {
       return (nil, "the target has \(classes.count) classes; say which one is 'positive'")

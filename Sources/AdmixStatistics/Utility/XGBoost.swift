@@ -1,9 +1,9 @@
 import Foundation
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #elseif canImport(Darwin)
-  import Darwin
+import Darwin
 #endif
 
 /// Gradient boosted trees by the system's libxgboost, which is opened when first asked for.
@@ -21,7 +21,8 @@ package struct XGBoost: Sendable {
 
   private typealias Handle = UnsafeMutableRawPointer
   private typealias Create =
-    @convention(c) (UnsafePointer<Float>, UInt64, UInt64, Float, UnsafeMutablePointer<Handle?>) -> Int32
+    @convention(c) (UnsafePointer<Float>, UInt64, UInt64, Float, UnsafeMutablePointer<Handle?>) ->
+    Int32
   private typealias SetInfo =
     @convention(c) (Handle, UnsafePointer<CChar>, UnsafePointer<Float>, UInt64) -> Int32
   private typealias Free = @convention(c) (Handle) -> Int32
@@ -54,7 +55,9 @@ package struct XGBoost: Sendable {
   /// Opens the library.
   package static func load() throws(Failure) -> XGBoost {
     // Never closed: its threads and thread-local data outlive any one use.
-    guard let library = dlopen("libxgboost.so.0", RTLD_NOW | RTLD_LOCAL) ?? dlopen("libxgboost.so", RTLD_NOW | RTLD_LOCAL)
+    guard
+      let library = dlopen("libxgboost.so.0", RTLD_NOW | RTLD_LOCAL)
+        ?? dlopen("libxgboost.so", RTLD_NOW | RTLD_LOCAL)
     else { throw Failure(reason: "libxgboost is not installed") }
     func symbol<Function>(_ name: String, _ type: Function.Type) throws(Failure) -> Function {
       guard let address = dlsym(library, name) else {

@@ -27,9 +27,13 @@ struct GraphCommand: AsyncParsableCommand {
           stages.map { stage in
             .object([
               "name": .string(stage.name), "kind": .string(stage.kind),
-              "inputs": .array(stage.inputs.map { .object(["role": .string($0.role), "stage": .string($0.stage)]) }),
+              "inputs": .array(
+                stage.inputs.map {
+                  .object(["role": .string($0.role), "stage": .string($0.stage)])
+                }),
             ])
-          }).pretty + "\n")
+          }
+        ).pretty + "\n")
       return
     }
     switch format {

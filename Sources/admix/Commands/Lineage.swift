@@ -36,18 +36,22 @@ struct Lineage: AsyncParsableCommand {
                 "inputs": .array(
                   stage.inputs.map {
                     .object([
-                      "role": .string($0.role), "stage": .string($0.stage), "output": JSONValue($0.output),
+                      "role": .string($0.role), "stage": .string($0.stage),
+                      "output": JSONValue($0.output),
                     ])
                   }),
                 "outputs": .array(
                   stage.outputs.map {
                     .object([
                       "name": .string($0.name), "kind": .string($0.kind.rawValue),
-                      "digest": .string($0.digest.hex), "rows": $0.rows.map { JSONValue($0) } ?? .null,
+                      "digest": .string($0.digest.hex),
+                      "rows": $0.rows.map { JSONValue($0) } ?? .null,
                     ])
                   }),
                 "sources": .array(
-                  stage.sources.map { .object(["name": .string($0.name), "digest": .string($0.digest.hex)]) }),
+                  stage.sources.map {
+                    .object(["name": .string($0.name), "digest": .string($0.digest.hex)])
+                  }),
                 "files": .array(stage.files.map { .string($0) }),
               ])
             })

@@ -12,8 +12,10 @@ struct Report: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
-  @Option(help: "The run, by the first characters of its name; the newest unless given.") var run: String?
-  @Option(name: .shortAndLong, help: "The file to write; report.html unless given.", completion: .file())
+  @Option(help: "The run, by the first characters of its name; the newest unless given.") var run:
+    String?
+  @Option(
+    name: .shortAndLong, help: "The file to write; report.html unless given.", completion: .file())
   var out = "report.html"
 
   func run() async throws {
@@ -29,7 +31,8 @@ struct Report: AsyncParsableCommand {
       Terminal.out(try JSONValue(encoding: document).pretty + "\n")
     } else {
       do { try Data(HTMLReport.render(document).utf8).write(to: URL(fileURLWithPath: out)) } catch {
-        Terminal.error("error: '\(out)' cannot be written: \(error.localizedDescription) [AX0111]\n")
+        Terminal.error(
+          "error: '\(out)' cannot be written: \(error.localizedDescription) [AX0111]\n")
         throw ExitCode(Outcome.stageFailed.rawValue)
       }
       Terminal.out("wrote \(out)\n")

@@ -11,10 +11,13 @@ struct Run: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
-  @Option(name: .shortAndLong, help: "Tasks at once; as many as there are cores unless given.") var jobs: Int?
+  @Option(name: .shortAndLong, help: "Tasks at once; as many as there are cores unless given.")
+  var jobs: Int?
   @Flag(help: "Goes on with what does not depend on a failed stage.") var keepGoing = false
-  @Option(help: "Runs this stage although it is known; 'all' for every one. Repeatable.") var force: [String] = []
+  @Option(help: "Runs this stage although it is known; 'all' for every one. Repeatable.") var force:
+    [String] = []
   @Flag(help: "Writes no report.") var noReport = false
+  @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
   func run() async throws {
     if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
@@ -25,7 +28,9 @@ struct Run: AsyncParsableCommand {
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
-    let progress = ProgressDisplay(isLive: Terminal.errorIsTerminal && !pipeline.json)
+    let progress = ProgressDisplay(
+      quiet ? .problems : Terminal.errorIsTerminal && !pipeline.json ? .live : .lines,
+      root: URL(fileURLWithPath: pipeline.root))
     let record: RunRecord
     do {
       record = try await engine.run(graph, control: control) { progress.take($0) }
@@ -38,6 +43,8 @@ struct Run: AsyncParsableCommand {
     let report = writeReport(record, engine)
     if pipeline.json {
       Terminal.out(PlanText.json(record).pretty + "\n")
+    } else if quiet {
+      Terminal.error(RunText.gates(record))
     } else {
       Terminal.error(RunText.summary(record, root: displayRoot, report: report))
     }
@@ -67,7 +74,8 @@ struct Run: AsyncParsableCommand {
       try Data(page.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
       return shown(name)
     } catch {
-      Terminal.error("warning: the report could not be written: \(error.localizedDescription) [AX0112]\n")
+      Terminal.error(
+        "warning: the report could not be written: \(error.localizedDescription) [AX0112]\n")
       return nil
     }
   }
@@ -78,8 +86,11 @@ struct Run: AsyncParsableCommand {
     case .gated: .gateFailed
     case .interrupted: .interrupted
     case .failed:
-      record.stages.contains { $0.failureReason == .input } ? .inputMissing
-        : record.stages.contains { $0.failure.contains { $0.code == "AX0904" || $0.code == "AX0905" } } ? .storeUnusable : .stageFailed
+      record.stages.contains { $0.failureReason == .input }
+        ? .inputMissing
+        : record.stages.contains {
+          $0.failure.contains { $0.code == "AX0904" || $0.code == "AX0905" }
+        } ? .storeUnusable : .stageFailed
     }
   }
 }

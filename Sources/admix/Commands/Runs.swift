@@ -7,7 +7,8 @@ import ArgumentParser
 import Foundation
 
 struct Runs: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List the runs of a pipeline, newest first.")
+  static let configuration = CommandConfiguration(
+    abstract: "List the runs of a pipeline, newest first.")
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
@@ -28,7 +29,8 @@ struct Runs: AsyncParsableCommand {
           "\(run.stages.count { $0.status == .executed }) ran, \(run.stages.count { $0.status == .cached }) reused",
         ]
       }
-      Terminal.out(TextTable.render(columns: ["run", "started", "status", "took", "stages"], rows: rows))
+      Terminal.out(
+        TextTable.render(columns: ["run", "started", "status", "took", "stages"], rows: rows))
     }
     engine.store.close()
   }

@@ -49,7 +49,8 @@ struct Show: AsyncParsableCommand {
     switch artifact.kind {
     case .report:
       let report = try CanonicalJSON.decode(CheckReport.self, from: content)
-      Terminal.out(pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
+      Terminal.out(
+        pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
     case .dataset:
       let manifest = try CanonicalJSON.decode(DatasetManifest.self, from: content)
       if pipeline.json {
@@ -59,7 +60,8 @@ struct Show: AsyncParsableCommand {
       }
     case .model:
       if let report = try stage.kind.explain(content) {
-        Terminal.out(pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
+        Terminal.out(
+          pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
       } else {
         Terminal.out(String(decoding: content, as: UTF8.self) + "\n")
       }
@@ -69,7 +71,9 @@ struct Show: AsyncParsableCommand {
   }
 
   private func preview(_ manifest: DatasetManifest, _ engine: Engine) throws {
-    Terminal.out("\(Numbers.count(manifest.rows)) rows, \(manifest.schema.columns.count) columns, \(manifest.partitions.count) partitions\n\n")
+    Terminal.out(
+      "\(Numbers.count(manifest.rows)) rows, \(manifest.schema.columns.count) columns, \(manifest.partitions.count) partitions\n\n"
+    )
     let columns = manifest.schema.columns.map { column in
       [
         column.name, column.type.rawValue, column.roles.map(\.rawValue).joined(separator: " "),

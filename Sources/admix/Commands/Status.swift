@@ -21,7 +21,8 @@ struct Status: AsyncParsableCommand {
       Terminal.out(
         JSONValue.object([
           "stale": .bool(plan.isStale),
-          "stages": .array(stale.map { .object(["name": .string($0.name), "state": .string($0.action.rawValue)]) }),
+          "stages": .array(
+            stale.map { .object(["name": .string($0.name), "state": .string($0.action.rawValue)]) }),
         ]).pretty + "\n")
     } else if stale.isEmpty {
       Terminal.out("up to date: \(plan.stages.count) stages\n")

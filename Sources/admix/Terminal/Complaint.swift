@@ -35,7 +35,8 @@ enum Complaint {
     guard file.hasSuffix(".yaml") || file.hasSuffix(".yml") else { return nil }
     let url =
       file.hasPrefix("/") || FileManager.default.fileExists(atPath: file)
-      ? URL(fileURLWithPath: file) : (root ?? URL(fileURLWithPath: ".")).appendingPathComponent(file)
+      ? URL(fileURLWithPath: file)
+      : (root ?? URL(fileURLWithPath: ".")).appendingPathComponent(file)
     guard let text = try? String(contentsOf: url, encoding: .utf8) else { return nil }
     let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
     return number >= 1 && number <= lines.count ? String(lines[number - 1]) : nil

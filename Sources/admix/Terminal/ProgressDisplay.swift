@@ -21,10 +21,19 @@ final class ProgressDisplay: Sendable {
     var hasLine = false
   }
 
-  private let isLive: Bool
+  enum Manner { case live, lines, problems }
+
+  private let manner: Manner
+  private let root: URL
   private let state = Mutex(State())
 
-  init(isLive: Bool) { self.isLive = isLive }
+  /// - Parameter root: the folder that relative paths in warnings start from.
+  init(_ manner: Manner, root: URL) {
+    self.manner = manner
+    self.root = root
+  }
+
+  private var isLive: Bool { manner == .live }
 
   func take(_ event: Event) {
     state.withLock { state in
@@ -32,7 +41,9 @@ final class ProgressDisplay: Sendable {
       case .stageStarted(let name, let kind, let why):
         state.running[name] = Stage()
         if !isLive {
-          line("\(name): \(kind) starts\(why.isEmpty ? "" : ", " + why.map(\.sentence).joined(separator: "; "))", &state)
+          line(
+            "\(name): \(kind) starts\(why.isEmpty ? "" : ", " + why.map(\.sentence).joined(separator: "; "))",
+            &state)
         }
       case .tasksPlanned(let name, let tasks, let reused, let rows):
         state.running[name]?.tasks += tasks
@@ -43,7 +54,9 @@ final class ProgressDisplay: Sendable {
       case .progress(let name, let rows): state.running[name]?.rows += rows
       case .waiting(let name, let run):
         line("\(name): another run (\(run.prefix(8))) is at work on it; waiting", &state)
-      case .warning(let name, let item): line("\(name): warning: \(item.fact) [\(item.code)]", &state)
+      case .warning(_, let item):
+        clear(&state)
+        Complaint.print(Diagnostics([item]), root: root)
       case .delivered(let name, let path): line("\(name): wrote \(path)", &state)
       case .stageFinished(let record): finished(record, &state)
       case .runStarted, .stageReused, .gate, .runFinished: break
@@ -54,9 +67,14 @@ final class ProgressDisplay: Sendable {
 
   private func finished(_ record: StageRecord, _ state: inout State) {
     state.running[record.name] = nil
-    let rows = record.outputs.first.flatMap { record.artifacts[$0]?.rows }.map { ", \(Numbers.count($0)) rows" } ?? ""
+    let rows =
+      record.outputs.first.flatMap { record.artifacts[$0]?.rows }.map {
+        ", \(Numbers.count($0)) rows"
+      } ?? ""
     switch record.status {
-    case .executed: line("\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)", &state)
+    case .executed:
+      line(
+        "\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)", &state)
     case .cached: line("\(record.name): known\(rows)", &state)
     case .failed: line("\(record.name): failed after \(Numbers.seconds(record.seconds))", &state)
     case .gated: line("\(record.name): stopped by a gate", &state)
@@ -65,6 +83,7 @@ final class ProgressDisplay: Sendable {
   }
 
   private func line(_ text: String, _ state: inout State) {
+    if manner == .problems { return }
     clear(&state)
     Terminal.error(text + "\n")
   }
