@@ -12,16 +12,19 @@ package struct Engine: Sendable {
     /// Stages to run whatever is known; an empty name means all.
     package var forced: Set<String>
     package var keepsGoing: Bool
+    package var waitLimit: Duration?
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
-      allowsNetwork: Bool = true, forced: Set<String> = [], keepsGoing: Bool = false
+      allowsNetwork: Bool = true, forced: Set<String> = [], keepsGoing: Bool = false,
+      waitLimit: Duration? = nil
     ) {
       self.jobs = jobs
       self.distdirs = distdirs
       self.allowsNetwork = allowsNetwork
       self.forced = forced
       self.keepsGoing = keepsGoing
+      self.waitLimit = waitLimit
     }
   }
 
@@ -85,7 +88,8 @@ package struct Engine: Sendable {
     defer { active.cleanUp() }
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(
-      graph: graph, plan: plan, run: active, planner: planner, keepsGoing: options.keepsGoing)
+      graph: graph, plan: plan, run: active, planner: planner, keepsGoing: options.keepsGoing,
+      waitLimit: options.waitLimit)
     let ended = await runner.stages()
     record.stages = ended.map(\.record)
     record.status = Self.status(record.stages, control)

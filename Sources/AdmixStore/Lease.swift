@@ -13,9 +13,24 @@ package final class RunLock: @unchecked Sendable {
   package init(store: Store, uuid: String) throws {
     self.uuid = uuid
     path = Self.path(store.root, uuid)
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      throw ObjectFolder.failure("lock", path)
+    while true {
+      let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw ObjectFolder.failure("lock", path) }
+      // Nobody else runs under this name; one who looks whether we live holds the lock for a moment.
+      guard flock(descriptor, LOCK_EX) == 0 else {
+        let number = errno
+        close(descriptor)
+        throw ObjectFolder.failure("lock", path, number: number)
+      }
+      // Somebody who swept dead runs may have removed the file between the two calls: then the lock
+      // is on a file without a name, which nobody else can see.
+      var held = stat()
+      var named = stat()
+      if fstat(descriptor, &held) == 0, stat(path, &named) == 0, held.st_ino == named.st_ino {
+        self.descriptor = descriptor
+        return
+      }
+      close(descriptor)
     }
   }
 
@@ -25,6 +40,14 @@ package final class RunLock: @unchecked Sendable {
   }
 
   private static func path(_ root: String, _ uuid: String) -> String { "\(root)/run/\(uuid).lock" }
+
+  static func removeIfDead(_ path: String) {
+    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    // Removed under the lock, so that a run that begins just now sees it and makes another.
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+  }
 
   /// Whether the run is alive: somebody holds its lock.
   static func isAlive(_ root: String, _ uuid: String) -> Bool {
@@ -57,12 +80,15 @@ extension Store {
     }
   }
 
-  /// Removes the attempt folders of runs that are dead.
+  /// Removes the attempt folders and locks of runs that are dead.
   package func sweepWork() {
+    let files = FileManager.default
+    for name in (try? files.contentsOfDirectory(atPath: root + "/run")) ?? []
+    where name.hasSuffix(".lock") { RunLock.removeIfDead("\(root)/run/\(name)") }
     let folder = root + "/work"
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for name in (try? files.contentsOfDirectory(atPath: folder)) ?? []
     where !RunLock.isAlive(root, name) {
-      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+      try? files.removeItem(atPath: "\(folder)/\(name)")
     }
   }
 }

@@ -54,7 +54,7 @@ extension Store {
   }
 
   private static func result(_ db: Database, _ row: Row) throws -> StoredResult {
-    let id: Int64 = row[0]
+    let id: Int64 = try row.value(0)
     var outputs: [String: [Artifact]] = [:]
     let rows = try Row.fetchCursor(
       db.cachedStatement(
@@ -63,21 +63,19 @@ extension Store {
           JOIN object ON object.id = result_output.object WHERE result = ? ORDER BY port, ordinal
           """), arguments: [id])
     while let output = try rows.next() {
-      outputs[output[0], default: []].append(try artifact(output, at: 1))
+      outputs[try output.value(0), default: []].append(try artifact(output, at: 1))
     }
     return StoredResult(
-      id: id, action: row[1], outputs: outputs, body: Data((row[2] as String).utf8), run: row[3])
+      id: id, action: try row.value(1), outputs: outputs,
+      body: Data(try row.value(2, as: String.self).utf8), run: try row.value(3))
   }
 
   private static func artifact(_ row: Row, at index: Int) throws -> Artifact {
-    guard let kind = Artifact.Kind(rawValue: row[index]),
-      let digest = Digest(bytes: [UInt8](row[index + 1] as Data))
-    else {
-      throw StoreError(
-        "AX0903", "the store is damaged", cause: "an object is recorded in a way nobody writes",
-        hint: "move the folder away: everything in it can be made again")
-    }
-    return Artifact(kind: kind, digest: digest, bytes: row[index + 2], rows: row[index + 3])
+    guard let kind = Artifact.Kind(rawValue: try row.value(index)),
+      let digest = Digest(bytes: [UInt8](try row.value(index + 1, as: Data.self)))
+    else { throw StoreError.damaged("an object is recorded in a way nobody writes") }
+    return Artifact(
+      kind: kind, digest: digest, bytes: try row.value(index + 2), rows: try row.value(index + 3))
   }
 
   /// The content of an inline artifact.
@@ -168,11 +166,12 @@ extension Store {
     if let row = try Row.fetchOne(
       db, sql: "SELECT id, content IS NULL FROM object WHERE digest = ?", arguments: [digest])
     {
-      if row[1], let content {
+      let id: Int64 = try row.value(0)
+      if try row.value(1), let content {
         try db.execute(
-          sql: "UPDATE object SET content = ? WHERE id = ?", arguments: [content, row[0] as Int64])
+          sql: "UPDATE object SET content = ? WHERE id = ?", arguments: [content, id])
       }
-      return row[0]
+      return id
     }
     let isInline = isInline(artifact.kind, bytes: artifact.bytes)
     try db.execute(
@@ -194,9 +193,9 @@ extension Store {
             """), arguments: [pipeline, stage])
       if rows.isEmpty { return nil }
       return Fingerprint(
-        rows.compactMap { row in
-          Fingerprint.Class(rawValue: row[0]).map {
-            Fingerprint.Component($0, row[1], row[2])
+        try rows.compactMap { row in
+          try Fingerprint.Class(rawValue: row.value(0)).map {
+            Fingerprint.Component($0, try row.value(1), try row.value(2))
           }
         })
     }
@@ -226,7 +225,7 @@ extension Store {
           "SELECT stage, key FROM last_success JOIN action ON action.id = action WHERE pipeline = ?",
         arguments: [pipeline])
       while let row = try rows.next() {
-        keys[row[0]] = Digest(bytes: [UInt8](row[1] as Data))
+        keys[try row.value(0)] = Digest(bytes: [UInt8](try row.value(1, as: Data.self)))
       }
       return keys
     }

@@ -62,13 +62,16 @@ extension Store {
   package func runs(pipeline: String, limit: Int = 100) throws -> [RunRow] {
     try read { db in
       try Row.fetchAll(
-        db, sql: "SELECT * FROM run WHERE pipeline = ? ORDER BY id DESC LIMIT ?",
-        arguments: [pipeline, limit]
+        db,
+        sql: """
+          SELECT uuid, pipeline, started_ns, ended_ns, status, body FROM run
+          WHERE pipeline = ? ORDER BY id DESC LIMIT ?
+          """, arguments: [pipeline, limit]
       ).map { row in
         RunRow(
-          uuid: row["uuid"], pipeline: row["pipeline"], started: Self.date(row["started_ns"]),
-          ended: (row["ended_ns"] as Int64?).map(Self.date), status: row["status"],
-          body: Data((row["body"] as String).utf8))
+          uuid: try row.value(0), pipeline: try row.value(1), started: Self.date(try row.value(2)),
+          ended: try row.value(3, as: Int64?.self).map(Self.date), status: try row.value(4),
+          body: Data(try row.value(5, as: String.self).utf8))
       }
     }
   }
@@ -84,11 +87,11 @@ extension Store {
           """, arguments: [uuid])
     }
     return try rows.map { row in
-      let key = (row["key"] as Data?).flatMap { Digest(bytes: [UInt8]($0)) }
+      let key = try row.value(4, as: Data?.self).flatMap { Digest(bytes: [UInt8]($0)) }
       return RunStageRow(
-        name: row["name"], kind: row["kind"], status: row["status"],
+        name: try row.value(0), kind: try row.value(1), status: try row.value(2),
         result: try key.flatMap { try result(for: $0) },
-        body: Data((row["body"] as String).utf8))
+        body: Data(try row.value(3, as: String.self).utf8))
     }
   }
 

@@ -15,15 +15,22 @@ package final class Store: Sendable {
   package let objects: ObjectFolder
   let database: DatabaseQueue
 
-  /// Opens the store in `root`, making it where there is none.
+  /// Opens the store in `root`.
   ///
+  /// - Parameter isMade: whether it is made where there is none. Where it is not, an empty one in
+  ///   memory stands for it, so that one who only asks leaves nothing behind.
   /// - Throws: `StoreError` where it is not ours, newer, damaged, or cannot be written.
-  package init(root: String) throws {
+  package init(root: String, isMade: Bool = true) throws {
     self.root = root
     objects = ObjectFolder(root: root)
     let file = root + "/store.db"
     let isNew = !FileManager.default.fileExists(atPath: file)
     do {
+      if isNew, !isMade {
+        database = try DatabaseQueue()
+        try database.writeWithoutTransaction(Self.migrate)
+        return
+      }
       for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
         try ObjectFolder.makeFolder("\(root)/\(folder)")
       }

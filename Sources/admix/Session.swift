@@ -88,14 +88,15 @@ struct StoreArguments: ParsableArguments {
 
   func engine(
     _ pipeline: PipelineArguments, jobs: Int? = nil, forced: Set<String> = [],
-    keepsGoing: Bool = false
+    keepsGoing: Bool = false, waitLimit: Duration? = nil, makesStore: Bool = false
   ) throws -> Engine {
     let root = pipeline.root
     let folder =
       store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
-    let store = try Session.open { try Store(root: folder) }
+    let store = try Session.open { try Store(root: folder, isMade: makesStore) }
     var options = Engine.Options(
-      distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing)
+      distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,
+      waitLimit: waitLimit)
     if let jobs { options.jobs = jobs }
     return Engine(store: store, root: root, options: options)
   }

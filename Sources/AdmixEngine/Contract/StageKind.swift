@@ -168,6 +168,8 @@ package struct TaskFailure: Error, Sendable {
     case failed
     /// A source is missing, has another digest, or moved while it was read (exit code 7).
     case input
+    /// Another run was at work on the same stage for longer than one cared to wait (exit code 8).
+    case waited
     case cancelled
   }
 

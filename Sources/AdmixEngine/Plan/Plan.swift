@@ -97,9 +97,12 @@ package struct Planner: Sendable {
       stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
     entry.fingerprint = fingerprint
     let isForced = forced.contains(stage.name) || forced.contains("")
-    if !isForced, let result = try store.result(for: fingerprint.digest) {
+    // What cannot be read as a result, damaged or from another time, is made anew.
+    if !isForced, let result = try store.result(for: fingerprint.digest),
+      let outputs = try? CanonicalJSON.decode(StageOutputs.self, from: result.body)
+    {
       entry.result = result
-      entry.outputs = try CanonicalJSON.decode(StageOutputs.self, from: result.body)
+      entry.outputs = outputs
       entry.isNewlyCurrent = last != fingerprint.digest
       let missing = try (entry.outputs?.deliveries ?? []).filter { try !deliveries.isCurrent($0) }
       entry.action = missing.isEmpty ? .hit : .restore

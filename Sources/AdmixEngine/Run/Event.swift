@@ -10,6 +10,8 @@ package enum Event: Sendable {
   case tasksPlanned(stage: String, tasks: Int, reused: Int, rows: Int?)
   case taskFinished(stage: String)
   case progress(stage: String, rows: Int)
+  /// A source comes over the network: bytes so far and, where known, in all.
+  case fetching(stage: String, name: String, received: Int, total: Int?)
   /// Another run is at work on the same stage.
   case waiting(stage: String, run: String)
   case warning(stage: String, Diagnostic)

@@ -11,6 +11,8 @@ struct Runner: Sendable {
   let run: ActiveRun
   let planner: Planner
   let keepsGoing: Bool
+  /// How long to wait for another run that is at work on the same stage; nil waits without end.
+  let waitLimit: Duration?
 
   /// A stage that has ended, as those after it need to know it.
   struct Ended: Sendable {
@@ -106,6 +108,8 @@ struct Runner: Sendable {
     if planned.action == .run || planned.action == .depends {
       run.send(.stageStarted(stage: stage.name, kind: record.kind, why: planned.why))
       do {
+        planned.sources = try await obtained(stage, planned.sources)
+        record.sources = Array(planned.sources.joined())
         let stored = try await drive(stage, planned, &partial)
         planned.outputs = stored.outputs
         planned.result = stored.result
@@ -144,6 +148,7 @@ struct Runner: Sendable {
   /// Takes the work, or waits for the run that has it and takes what it made.
   private func lease(_ key: Digest, _ stage: Graph.Stage) async throws -> StoredResult? {
     var hasSaid = false
+    let begin = ContinuousClock.now
     while true {
       try run.control.check()
       guard let owner = try run.store.takeLease(key, run: run.uuid) else {
@@ -158,9 +163,46 @@ struct Runner: Sendable {
         hasSaid = true
         run.send(.waiting(stage: stage.name, run: owner))
       }
+      if let limit = waitLimit, ContinuousClock.now - begin > limit {
+        throw TaskFailure(
+          .error(
+            "AX0911", at: stage.spec.nameSpan,
+            "stage '\(stage.name)' waited too long for another run",
+            cause: "run \(owner.prefix(8)) has been at work on it for more than \(limit)",
+            hint: "let it finish, or wait longer with --wait"), reason: .waited)
+      }
       try await Task.sleep(for: .milliseconds(50))
       if !run.isForced(stage.name), let result = try run.store.result(for: key) { return result }
     }
+  }
+
+  /// The stage's files, those from elsewhere fetched.
+  private func obtained(_ stage: Graph.Stage, _ sources: [[SourceFile]]) async throws
+    -> [[SourceFile]]
+  {
+    var all: [[SourceFile]] = []
+    for (request, files) in zip(stage.kind.sources, sources) {
+      var here: [SourceFile] = []
+      for file in files {
+        let result: Result<SourceFile, any Error> = await withCheckedContinuation { done in
+          // A transfer blocks its thread, which the cooperative pool cannot spare.
+          DispatchQueue.global().async {
+            done.resume(
+              returning: Result {
+                try run.locator.obtain(file, for: request) { received, total in
+                  try run.control.check()
+                  run.send(
+                    .fetching(
+                      stage: stage.name, name: file.name, received: received, total: total))
+                }
+              })
+          }
+        }
+        here.append(try result.get())
+      }
+      all.append(here)
+    }
+    return all
   }
 
   private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ partial: inout Plan)

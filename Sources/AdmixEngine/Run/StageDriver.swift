@@ -93,7 +93,7 @@ struct StageDriver: StageContext {
     guard !run.isForced(stageName), let result = try run.store.result(for: key.digest) else {
       return nil
     }
-    return try CanonicalJSON.decode(TaskOutputs.self, from: result.body)
+    return try? CanonicalJSON.decode(TaskOutputs.self, from: result.body)
   }
 
   private func commit(_ delivery: TaskDelivery, of request: TaskRequest, _ key: Fingerprint) throws

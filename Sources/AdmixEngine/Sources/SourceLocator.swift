@@ -19,6 +19,9 @@ package struct SourceLocator: Sendable {
   }
 
   /// The files of a request, sorted by name, each with the digest its bytes have now.
+  ///
+  /// What is behind a URL is known by the digest the spec gives, so nothing is fetched here; the file
+  /// named may not be there yet, and `obtain` sees to that before it is read.
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
     if request.location.contains("://") { return [try remote(request)] }
     let names = try local(request)
@@ -174,21 +177,54 @@ package struct SourceLocator: Sendable {
       let file = try identify(name: request.location, path: path, at: request.span)
       if file.digest == expected { return file }
     }
+    return SourceFile(path: path, name: request.location, digest: expected, bytes: 0)
+  }
+
+  /// Fetches a located file that is not on this machine yet; gives any other as it is.
+  ///
+  /// Blocks until the transfer has ended.
+  ///
+  /// - Parameter progress: told bytes received and, where known, expected; what it throws ends the
+  ///   transfer and is thrown on.
+  package func obtain(
+    _ file: SourceFile, for request: SourceRequest, progress: (Int, Int?) throws -> Void
+  ) throws -> SourceFile {
+    guard request.location.contains("://"), try !isAtHand(file) else { return file }
     guard allowsNetwork else {
       throw TaskFailure(
         .error(
-          "AX0407", at: request.span, "'\(request.location)' is not at hand and the network is off",
+          "AX0407", at: request.span, "'\(file.name)' is not at hand and the network is off",
           hint: "name a folder that holds the file with --distdir"), reason: .input)
     }
-    do {
-      try Download.fetch(request.location, to: path, expecting: expected, progress: { _, _ in })
-    } catch {
-      throw TaskFailure(
-        .error(
-          "AX0408", at: request.span, "'\(request.location)' cannot be fetched",
-          cause: (error as? Diagnostic)?.fact ?? "\(error)",
-          hint: "name a folder that holds the file with --distdir"), reason: .input)
+    // Two runs that want the same file do not write into one part of it.
+    let lock = open(file.path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard lock >= 0 else { throw ObjectFolder.failure("lock", file.path) }
+    defer { close(lock) }
+    while flock(lock, LOCK_EX | LOCK_NB) != 0 {
+      try progress(0, nil)
+      usleep(50_000)
     }
-    return try identify(name: request.location, path: path, at: request.span)
+    if try !isAtHand(file) {
+      do {
+        try Download.fetch(file.name, to: file.path, expecting: file.digest, progress: progress)
+      } catch let stopped as TaskFailure {
+        throw stopped
+      } catch {
+        let reason = error as? Diagnostic
+        throw TaskFailure(
+          .error(
+            "AX0408", at: request.span, "'\(file.name)' cannot be fetched",
+            cause: reason.map { [$0.fact, $0.cause].compactMap { $0 }.joined(separator: ": ") }
+              ?? "\(error)",
+            hint: reason?.hint ?? "name a folder that holds the file with --distdir"),
+          reason: .input)
+      }
+    }
+    return try identify(name: file.name, path: file.path, at: request.span)
+  }
+
+  private func isAtHand(_ file: SourceFile) throws -> Bool {
+    try isFile(file.path)
+      && identify(name: file.name, path: file.path, at: nil).digest == file.digest
   }
 }

@@ -16,6 +16,9 @@ struct Run: AsyncParsableCommand {
   @Flag(help: "Goes on with what does not depend on a failed stage.") var keepGoing = false
   @Option(help: "Runs this stage although it is known; 'all' for every one. Repeatable.") var force:
     [String] = []
+  @Option(
+    help: "Waits at most so many seconds for another run that is at work on the same stage.")
+  var wait: Int?
   @Flag(help: "Writes no report.") var noReport = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
@@ -24,7 +27,8 @@ struct Run: AsyncParsableCommand {
     let graph = try pipeline.graph()
     for name in force where name != "all" { _ = try Session.stage(name, in: graph) }
     let engine = try store.engine(
-      pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing)
+      pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing,
+      waitLimit: wait.map { .seconds($0) }, makesStore: true)
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
@@ -85,13 +89,16 @@ struct Run: AsyncParsableCommand {
     case .succeeded: .done
     case .gated: .gateFailed
     case .interrupted: .interrupted
-    case .failed:
-      record.stages.contains { $0.failureReason == .input }
-        ? .inputMissing
-        : record.stages.contains {
-          $0.failure.contains { $0.code == "AX0904" || $0.code == "AX0905" }
-        } ? .storeUnusable : .stageFailed
+    case .failed: failure(record)
     }
+  }
+
+  private func failure(_ record: RunRecord) -> Outcome {
+    let reasons = Set(record.stages.compactMap(\.failureReason))
+    let codes = Set(record.stages.flatMap(\.failure).map(\.code))
+    if reasons.contains(.input) { return .inputMissing }
+    if reasons.contains(.waited) { return .waitedTooLong }
+    return codes.isDisjoint(with: ["AX0904", "AX0905"]) ? .stageFailed : .storeUnusable
   }
 }
 

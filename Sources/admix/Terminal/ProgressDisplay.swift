@@ -13,6 +13,8 @@ final class ProgressDisplay: Sendable {
     var done = 0
     var rows = 0
     var expected: Int?
+    var received = 0
+    var size: Int?
   }
 
   private struct State {
@@ -52,6 +54,9 @@ final class ProgressDisplay: Sendable {
         if let rows { state.running[name]?.expected = done + rows }
       case .taskFinished(let name): state.running[name]?.done += 1
       case .progress(let name, let rows): state.running[name]?.rows += rows
+      case .fetching(let name, _, let received, let total):
+        state.running[name]?.received = received
+        state.running[name]?.size = total
       case .waiting(let name, let run):
         line("\(name): another run (\(run.prefix(8))) is at work on it; waiting", &state)
       case .warning(_, let item):
@@ -102,6 +107,10 @@ final class ProgressDisplay: Sendable {
       var text = name
       if stage.tasks > 1 { text += " \(stage.done)/\(stage.tasks)" }
       let seconds = (now - stage.began).seconds
+      if stage.rows == 0, stage.received > 0 {
+        text += " fetched " + Numbers.bytes(stage.received)
+        if let size = stage.size { text += " of " + Numbers.bytes(size) }
+      }
       if stage.rows > 0, seconds > 0.2 {
         let speed = Double(stage.rows) / seconds
         text += " \(Numbers.count(stage.rows)) rows, \(Numbers.count(Int(speed)))/s"
