@@ -155,26 +155,4 @@ struct BadInputTests {
     let answer = try product.admix("run", "pipeline.yaml")
     #expect(answer.code == 6 && answer.err.contains("[AX09"), "\(answer.err)")
   }
-
-  @Test func anInterruptLeavesAStoreThatContinues() throws {
-    let product = try Product()
-    try product.write(
-      """
-      admix: 1
-      name: long
-      stages:
-        a: {generate: {rows: 400000, with: {rules: {columns: [{x: {gamma: {shape: 2.5}}}, {y: {beta: {a: 2, b: 3}}}]}}}}
-        b: {export: {from: a, to: out/a.parquet}}
-      """, to: "pipeline.yaml")
-    let running = try Product.start(
-      Product.binary, ["run", "pipeline.yaml"], in: product.folder, environment: [:])
-    Thread.sleep(forTimeInterval: 0.7)
-    running.process.interrupt()
-    let answer = try running.wait()
-    #expect(answer.code == 130, "\(answer.code) \(answer.err)")
-    #expect(!product.exists("out/a.parquet"))
-    let again = try product.admix("run", "pipeline.yaml")
-    #expect(again.code == 0, "\(again.err)")
-    #expect(product.exists("out/a.parquet"))
-  }
 }

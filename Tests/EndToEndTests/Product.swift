@@ -50,6 +50,11 @@ final class Product {
     try Self.start(Self.binary, arguments, in: folder, environment: environment).wait()
   }
 
+  /// The same without waiting for the end.
+  func start(_ arguments: String...) throws -> Running {
+    try Self.start(Self.binary, arguments, in: folder, environment: [:])
+  }
+
   /// Runs a line of shell with `admix` on the path.
   func shell(_ line: String) throws -> Answer {
     try Self.start(URL(fileURLWithPath: "/bin/sh"), ["-c", line], in: folder, environment: [:])
@@ -61,6 +66,14 @@ final class Product {
     let process: Process
     let outFile: URL
     let errFile: URL
+
+    /// Waits until the process has said something on its error stream, or has ended.
+    func waitUntilItSays(_ text: String) throws {
+      while process.isRunning {
+        if try String(decoding: Data(contentsOf: errFile), as: UTF8.self).contains(text) { return }
+        usleep(5_000)
+      }
+    }
 
     func wait() throws -> Answer {
       process.waitUntilExit()

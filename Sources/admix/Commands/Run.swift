@@ -4,6 +4,7 @@ import AdmixReport
 import AdmixStore
 import ArgumentParser
 import Foundation
+import Synchronization
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -54,6 +55,7 @@ struct Run: AsyncParsableCommand {
     }
     engine.store.close()
     let outcome = outcome(record)
+    if outcome == .interrupted { throw ExitCode(signals.exitCode) }
     if outcome != .done { throw ExitCode(outcome.rawValue) }
   }
 
@@ -104,19 +106,29 @@ struct Run: AsyncParsableCommand {
 
 /// Turns the first interrupt into a wish to stop and the second into an end.
 final class Interrupts {
-  private var sources: [any DispatchSourceSignal] = []
+  private let sources: [any DispatchSourceSignal]
+  private let first = FirstSignal()
 
   init(_ control: RunControl) {
-    for number in [SIGINT, SIGTERM] {
+    sources = [SIGINT, SIGTERM].map { number in
       signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
+      return DispatchSource.makeSignalSource(signal: number, queue: .global())
+    }
+    for (number, source) in zip([SIGINT, SIGTERM], sources) {
+      source.setEventHandler { [first] in
         if control.wantsToStop { _exit(128 + number) }
+        first.number.store(number, ordering: .relaxed)
         Terminal.error("\nstopping; what is finished is kept (again to stop at once)\n")
         control.stop()
       }
       source.resume()
-      sources.append(source)
     }
+  }
+
+  /// What a shell is told of a run that was interrupted: 128 and the number of the signal.
+  var exitCode: Int32 { 128 + first.number.load(ordering: .relaxed) }
+
+  private final class FirstSignal: Sendable {
+    let number = Atomic<Int32>(SIGINT)
   }
 }

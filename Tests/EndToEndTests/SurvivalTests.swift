@@ -1,0 +1,120 @@
+import AdmixModel
+import AdmixTestSupport
+import Foundation
+import Testing
+
+/// Interrupts, kills, full disks and folders that may not be written: nothing is lost, and the next
+/// run goes on.
+struct SurvivalTests {
+  /// Long enough to be met under way.
+  private static let long = """
+    admix: 1
+    name: long
+    seed: 3
+    stages:
+      a: {generate: {rows: 200000, with: {rules: {columns: [{x: {uniform: {low: 0, high: 1}}}]}}}}
+      b: {export: {from: a, to: out/a.parquet}}
+    """
+
+  private static func digests(_ answer: Product.Answer) throws -> [String] {
+    try (JSONValue(parsing: answer.out)["stages"]?.array ?? []).flatMap { stage in
+      (stage["outputs"]?.array ?? []).compactMap { $0["digest"]?.string }
+    }
+  }
+
+  /// What a run gives that nobody disturbed.
+  private static let undisturbed: [String] = {
+    guard let product = try? Product(), (try? product.write(long, to: "pipeline.yaml")) != nil,
+      let answer = try? product.admix("run", "--json")
+    else { return [] }
+    return (try? digests(answer)) ?? []
+  }()
+
+  @Test(
+    "a signal ends a run that the next one continues",
+    arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGKILL, 137)] as [(Int32, Int32)])
+  func signals(number: Int32, code: Int32) throws {
+    let product = try Product()
+    try product.write(Self.long, to: "pipeline.yaml")
+    let running = try product.start("run")
+    try running.waitUntilItSays("a: generate starts")
+    kill(running.process.processIdentifier, number)
+    let answer = try running.wait()
+    #expect(answer.code == code, "\(answer.code) \(answer.err)")
+    #expect(!product.exists("out/a.parquet"))
+    let again = try product.admix("run", "--json")
+    #expect(again.code == 0, "\(again.err)")
+    #expect(try Self.digests(again) == Self.undisturbed && !Self.undisturbed.isEmpty)
+    #expect(product.exists("out/a.parquet"))
+    // Nothing of the dead run is left lying about.
+    let left = try product.shell("ls .admix/work .admix/run out/.??* 2>/dev/null")
+    #expect(!left.out.contains("-") && !left.out.contains("a.parquet.admix"), "\(left.out)")
+  }
+
+  @Test func twoProcessesDoTheWorkOnce() throws {
+    let product = try Product()
+    try product.write(Self.long, to: "pipeline.yaml")
+    let answers = try (0..<3).map { _ in try product.start("run", "--json") }.map { try $0.wait() }
+    for answer in answers {
+      #expect(answer.code == 0, "\(answer.err)")
+      #expect(try Self.digests(answer) == Self.undisturbed)
+    }
+    for stage in ["a", "b"] {
+      let executed = try answers.count { answer in
+        try (JSONValue(parsing: answer.out)["stages"]?.array ?? []).contains {
+          $0["name"]?.string == stage && $0["status"]?.string == "executed"
+        }
+      }
+      #expect(executed == 1, "\(stage) ran \(executed) times")
+    }
+  }
+
+  @Test func aFullDiskIsSaidAndNothingIsLost() throws {
+    let product = try Product()
+    let mount = try product.shell("mkdir disk && mount -t tmpfs -o size=1600k tmpfs disk")
+    guard mount.code == 0 else {
+      FileHandle.standardError.write(Data("NOT RUN: a full disk (mounting is not allowed)\n".utf8))
+      return
+    }
+    defer { _ = try? product.shell("umount -l disk") }
+    try product.write(Self.long, to: "disk/pipeline.yaml")
+    let full = try product.admix("run", "--quiet", "disk/pipeline.yaml")
+    #expect(full.code == 6, "\(full.code)")
+    #expect(full.err.contains("the disk is full [AX0904]"), "\(full.err)")
+    #expect(!product.exists("disk/out/a.parquet"))
+    #expect(try product.shell("mount -o remount,size=64m disk").code == 0)
+    let room = try product.admix("run", "--json", "disk/pipeline.yaml")
+    #expect(room.code == 0, "\(room.err)")
+    #expect(try Self.digests(room) == Self.undisturbed)
+
+    // And then the folder may only be read.
+    #expect(try product.shell("rm -r disk/.admix disk/out; mount -o remount,ro disk").code == 0)
+    let refused = try product.admix("run", "disk/pipeline.yaml")
+    #expect(refused.code == 6 && refused.err.contains("[AX0905]"), "\(refused.err)")
+    #expect(try product.admix("plan", "disk/pipeline.yaml").code == 0)
+    #expect(try product.admix("run", "disk/pipeline.yaml", "--store", "elsewhere").code == 1)
+  }
+
+  @Test func aFileThatMayNotBeReadIsNamed() throws {
+    let product = try Product()
+    try product.write("x\n1\n", to: "a.csv")
+    try product.write(
+      "admix: 1\nname: u\nstages:\n  a: {ingest: {from: a.csv}}\n", to: "pipeline.yaml")
+    // The superuser may read anything, so somebody else has to try.
+    let asNobody =
+      getuid() == 0
+      ? "chown -R 65534 . && setpriv --reuid=65534 --regid=65534 --clear-groups" : "env"
+    let ready = try product.shell("chmod 000 a.csv; \(asNobody) admix --version")
+    guard ready.code == 0 else {
+      FileHandle.standardError.write(
+        Data("NOT RUN: an unreadable file (nobody cannot start admix here)\n".utf8))
+      return
+    }
+    let answer = try product.shell("\(asNobody) admix run pipeline.yaml")
+    #expect(answer.code == 7, "\(answer.code)")
+    #expect(
+      answer.err.contains("pipeline.yaml:4:22: error: 'a.csv' cannot be read [AX0404]"),
+      "\(answer.err)")
+    #expect(try product.shell("chmod 644 a.csv; \(asNobody) admix run pipeline.yaml").code == 0)
+  }
+}
