@@ -26,12 +26,15 @@ package struct Graph: Sendable {
   package let spec: PipelineSpec
   package let stages: [Stage]
 
-  package subscript(name: String) -> Stage? { stages.first { $0.name == name } }
+  private let index: [String: Int]
+
+  package subscript(name: String) -> Stage? { index[name].map { stages[$0] } }
 
   /// Makes stage values and connects them; throws everything that is wrong.
   package init(_ spec: PipelineSpec, registry: StageRegistry) throws(Diagnostics) {
     var report = Diagnostics()
     var stages: [Stage] = []
+    var index: [String: Int] = [:]
     for stage in Self.ordered(spec.stages) {
       guard let type = registry[stage.kind] else {
         report.append(
@@ -52,7 +55,7 @@ package struct Graph: Sendable {
           node.after.append(edge.stage)
           continue
         }
-        guard let source = stages.first(where: { $0.name == edge.stage }) else { continue }
+        guard let source = index[edge.stage].map({ stages[$0] }) else { continue }
         let outputs = source.kind.outputs
         guard let output = edge.output ?? outputs.first, outputs.contains(output) else {
           report.append(
@@ -71,26 +74,38 @@ package struct Graph: Sendable {
         known[edge.role] = source.schemas[output]
       }
       node.schemas = kind.schemas(of: known, report: &report)
+      index[node.name] = stages.count
       stages.append(node)
     }
     try report.check()
     self.spec = spec
     self.stages = stages
+    self.index = index
   }
 
   /// File order, but each stage after its inputs; the language has made sure there is no circle.
   private static func ordered(_ stages: [StageSpec]) -> [StageSpec] {
-    var done: Set<String> = []
-    var order: [StageSpec] = []
-    let names = Set(stages.map(\.name))
-    var rest = stages
-    while !rest.isEmpty {
-      let index = rest.firstIndex { stage in
-        stage.edges.allSatisfy { done.contains($0.stage) || !names.contains($0.stage) }
+    let positions = Dictionary(
+      stages.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var waitsFor = [Int](repeating: 0, count: stages.count)
+    var followers = [[Int]](repeating: [], count: stages.count)
+    for (position, stage) in stages.enumerated() {
+      for parent in Set(stage.edges.compactMap { positions[$0.stage] }) where parent != position {
+        waitsFor[position] += 1
+        followers[parent].append(position)
       }
-      let stage = rest.remove(at: index ?? 0)
-      done.insert(stage.name)
-      order.append(stage)
+    }
+    // Those that may come next, the first in the file at the end.
+    var ready = stages.indices.filter { waitsFor[$0] == 0 }.reversed() as [Int]
+    var order: [StageSpec] = []
+    while let next = ready.popLast() {
+      order.append(stages[next])
+      for follower in followers[next] {
+        waitsFor[follower] -= 1
+        guard waitsFor[follower] == 0 else { continue }
+        let place = ready.firstIndex { $0 < follower } ?? ready.endIndex
+        ready.insert(follower, at: place)
+      }
     }
     return order
   }

@@ -32,9 +32,17 @@ package struct Plan: Sendable {
   }
 
   /// In the order of the graph.
-  package var stages: [Stage]
+  package private(set) var stages: [Stage] = []
+  private var index: [String: Int] = [:]
 
-  package subscript(name: String) -> Stage? { stages.first { $0.name == name } }
+  init(_ stages: some Sequence<Stage> = []) { for stage in stages { append(stage) } }
+
+  mutating func append(_ stage: Stage) {
+    index[stage.name] = stages.count
+    stages.append(stage)
+  }
+
+  package subscript(name: String) -> Stage? { index[name].map { stages[$0] } }
 
   /// Whether a run would change nothing at all.
   package var isClean: Bool {
@@ -55,9 +63,9 @@ package struct Planner: Sendable {
 
   package func plan() throws -> Plan {
     let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
-    var plan = Plan(stages: [])
+    var plan = Plan()
     for stage in graph.stages {
-      plan.stages.append(try planned(stage, plan, lastKeys[stage.name]))
+      plan.append(try planned(stage, plan, lastKeys[stage.name]))
     }
     return plan
   }

@@ -89,7 +89,7 @@ struct Runner: Sendable {
     async throws -> Ended
   {
     // Everything before this stage has ended, so what it rests on is known by now.
-    var partial = Plan(stages: graph.stages.compactMap { done[$0.name]?.planned })
+    var partial = Plan(graph.stages.compactMap { done[$0.name]?.planned })
     var planned = try planner.planned(stage, partial, store: run.store)
     record.sources = Array(planned.sources.joined())
     record.why = planned.why
