@@ -12,7 +12,7 @@ final class ActiveRun: Sendable {
   let control: RunControl
   let send: EventSink
   private let forced: Set<String>
-  private let state = Mutex<(attempts: Int, contents: [Digest: Data])>((0, [:]))
+  private let attempts = Atomic(0)
 
   init(
     uuid: String, store: Store, locator: SourceLocator, executor: any Executor,
@@ -29,45 +29,45 @@ final class ActiveRun: Sendable {
 
   func isForced(_ stage: String) -> Bool { forced.contains(stage) || forced.contains("") }
 
-  /// Small contents of this run, so that a task can read what was not committed yet.
-  func keep(_ contents: [Digest: Data]) {
-    if contents.isEmpty { return }
-    state.withLock { $0.contents.merge(contents) { first, _ in first } }
-  }
-
-  func content(_ artifact: Artifact) throws -> Data {
-    if let own = state.withLock({ $0.contents[artifact.digest] }) { return own }
-    return try store.content(of: artifact)
-  }
-
-  /// The small contents among these artifacts that this run has made.
-  func contents(of artifacts: some Sequence<Artifact>) -> [Digest: Data] {
-    state.withLock { state in
-      var found: [Digest: Data] = [:]
-      for artifact in artifacts { found[artifact.digest] = state.contents[artifact.digest] }
-      return found
-    }
-  }
-
-  func newArtifacts() -> WorkerArtifacts {
-    let number = state.withLock { state in
-      state.attempts += 1
-      return state.attempts
-    }
+  /// A folder of its own for an attempt, and a way to the small contents that a stage knows.
+  func newArtifacts(_ known: StageContents) -> WorkerArtifacts {
+    let number = attempts.add(1, ordering: .relaxed).newValue
     return WorkerArtifacts(
       objects: store.objects, folder: "\(store.root)/work/\(uuid)/\(number)",
-      small: { try self.content($0) })
-  }
-
-  /// The partitions behind datasets: a result that names a dataset vouches for them too.
-  func nested(_ artifacts: some Sequence<Artifact>) throws -> [Artifact] {
-    try artifacts.filter { $0.kind == .dataset }.flatMap { artifact in
-      let data =
-        Store.isInline(artifact.kind, bytes: artifact.bytes)
-        ? try content(artifact) : try store.content(of: artifact)
-      return try CanonicalJSON.decode(DatasetManifest.self, from: data).partitions
-    }
+      small: { try known.content($0) })
   }
 
   func cleanUp() { try? FileManager.default.removeItem(atPath: "\(store.root)/work/\(uuid)") }
+}
+
+/// The small contents that a stage has made and not committed yet; after that the store has them.
+final class StageContents: Sendable {
+  private let store: Store
+  private let contents = Mutex<[Digest: Data]>([:])
+
+  init(_ store: Store) { self.store = store }
+
+  func keep(_ more: [Digest: Data]) {
+    if more.isEmpty { return }
+    contents.withLock { $0.merge(more) { first, _ in first } }
+  }
+
+  func content(_ artifact: Artifact) throws -> Data {
+    if let own = contents.withLock({ $0[artifact.digest] }) { return own }
+    return try store.content(of: artifact)
+  }
+
+  var all: [Digest: Data] { contents.withLock { $0 } }
+
+  /// The partitions behind datasets: a result that names a dataset vouches for them too.
+  ///
+  /// - Parameter made: contents that nobody else knows yet.
+  func partitions(of artifacts: some Sequence<Artifact>, made: [Digest: Data] = [:]) throws
+    -> [Artifact]
+  {
+    try artifacts.filter { $0.kind == .dataset }.flatMap { artifact in
+      let data = try made[artifact.digest] ?? content(artifact)
+      return try CanonicalJSON.decode(DatasetManifest.self, from: data).partitions
+    }
+  }
 }

@@ -219,26 +219,26 @@ struct Runner: Sendable {
       let primary = graph[input.stage]?.kind.outputs.first
       names[input.role] = input.output == primary ? input.stage : "\(input.stage).\(input.output)"
     }
-    let own = run.newArtifacts()
+    let contents = StageContents(run.store)
+    let own = run.newArtifacts(contents)
     let driver = StageDriver(
       stageName: stage.name, inputs: inputs, inputNames: names, sources: planned.sources,
       seed: Planner.seed(stage, graph.spec), salt: Planner.salt(stage),
-      pipeline: Planner.facts(graph, stage, partial), stage: stage, run: run, own: own)
+      pipeline: Planner.facts(graph, stage, partial), stage: stage, run: run, own: own,
+      contents: contents)
     let outputs = try await stage.kind.drive(driver)
     for name in outputs.artifacts.keys where !stage.kind.outputs.contains(name) {
       throw TaskFailure(
         .error(
           "AX0909", "stage kind '\(stage.description.name)' gave an undeclared output '\(name)'"))
     }
-    let contents = own.takeContents()
-    run.keep(contents)
+    contents.keep(own.takeContents())
     var ports = outputs.artifacts.mapValues { [$0] }
-    ports["\u{1}partitions"] = try run.nested(outputs.artifacts.values)
+    ports["\u{1}partitions"] = try contents.partitions(of: outputs.artifacts.values)
     ports["\u{1}deliveries"] = outputs.deliveries.map(\.artifact)
-    let known = run.contents(of: ports.values.joined())
     let result = try run.store.commit(
       fingerprint, scope: .stage, kind: stage.description.name,
-      outputs: ports.filter { !$0.value.isEmpty }, contents: known,
+      outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
       body: CanonicalJSON.encode(outputs), run: run.uuid,
       isLastSuccess: (graph.spec.name, stage.name))
     return (outputs, result)

@@ -17,6 +17,7 @@ struct StageDriver: StageContext {
   let stage: Graph.Stage
   let run: ActiveRun
   let own: WorkerArtifacts
+  let contents: StageContents
 
   var artifacts: any ArtifactAccess { own }
 
@@ -29,8 +30,8 @@ struct StageDriver: StageContext {
       .tasksPlanned(
         stage: stageName, tasks: requests.count, reused: requests.count - open.count,
         rows: rows.isEmpty ? nil : rows.reduce(0, +)))
-    // What the driver published belongs to the run now: tasks may be told of it.
-    run.keep(own.takeContents())
+    // Tasks may be told of what the driver published.
+    contents.keep(own.takeContents())
     // Equal requests of one array are one task.
     var first: [Digest: Int] = [:]
     let distinct = open.filter { index in
@@ -40,7 +41,7 @@ struct StageDriver: StageContext {
     }
     let tasks = distinct.map { index in
       ExecutableTask(
-        kind: stage.kind, request: requests[index], artifacts: run.newArtifacts(),
+        kind: stage.kind, request: requests[index], artifacts: run.newArtifacts(contents),
         progress: { run.send(.progress(stage: stageName, rows: $0)) }, control: run.control)
     }
     // In portions, so that a failure early in a thousand tasks does not wait for the rest.
@@ -105,10 +106,9 @@ struct StageDriver: StageContext {
           "AX0409", "'\(file.name)' changed while it was read",
           hint: "run again when nobody is writing to it"), reason: .input)
     }
-    run.keep(delivery.contents)
     var outputs = delivery.outputs.artifacts
-    outputs["partitions"] =
-      (outputs["partitions"] ?? []) + (try run.nested(delivery.outputs.artifacts.values.joined()))
+    outputs["partitions", default: []] += try contents.partitions(
+      of: delivery.outputs.artifacts.values.joined(), made: delivery.contents)
     try run.store.commit(
       key, scope: .task, kind: stage.description.name,
       outputs: outputs.filter { !$0.value.isEmpty },
