@@ -7,62 +7,6 @@ import Testing
 
 private typealias Measurement = AdmixModel.Measurement
 
-/// The reference cases of a file, and the tables they speak of.
-private struct Oracle {
-  let cases: [JSONValue]
-
-  init?(_ name: String) throws {
-    guard let file = sharedFolder("oracles/\(name).json") else { return nil }
-    cases =
-      try CanonicalJSON.decode(JSONValue.self, from: Data(contentsOf: file))["cases"]?.array ?? []
-  }
-
-  /// A table whose fields hold no quotes, by column; an empty field is missing.
-  static func table(_ name: String) throws -> [String: [String?]] {
-    guard let file = sharedFolder("oracles/inputs/\(name).csv") else { return [:] }
-    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-    let names = lines.first?.split(separator: ",").map(String.init) ?? []
-    var columns = Dictionary(uniqueKeysWithValues: names.map { ($0, [String?]()) })
-    for line in lines.dropFirst() {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-      for (name, field) in zip(names, fields) {
-        columns[name]?.append(field.isEmpty ? nil : String(field))
-      }
-    }
-    return columns
-  }
-}
-
-private func coded(_ values: [String?]) throws -> CodedColumn {
-  let categories = Set(values.compactMap { $0 }).sorted {
-    $0.utf8.lexicographicallyPrecedes($1.utf8)
-  }
-  let codes = Dictionary(uniqueKeysWithValues: categories.enumerated().map { ($1, Int32($0)) })
-  let buffer = Buffer(values.map { $0.flatMap { codes[$0] } ?? 0 })
-  let validity = values.contains(nil) ? Bitmap(count: values.count) { values[$0] != nil } : nil
-  return try CodedColumn(Column(.category(buffer, categories: categories), validity: validity))
-}
-
-private func counts(_ table: [String: [String?]], _ names: [String]) throws -> CountTable {
-  var columns: [String: CodedColumn] = [:]
-  for name in names {
-    let values = try #require(table[name])
-    columns[name] = try coded(values)
-  }
-  return try #require(GroupCounter.count(names, columns))
-}
-
-private func near(_ value: Double?, _ expected: JSONValue?, _ tolerance: Double) -> Bool {
-  guard let expected = expected?.double else { return false }
-  if expected.isNaN { return value == nil }
-  guard let value else { return false }
-  return value == expected || (value - expected).magnitude <= tolerance
-}
-
-private func tolerance(_ item: JSONValue) -> Double {
-  max(item["tol"]?["abs"]?.double ?? 1e-9, 1e-12)
-}
-
 @Test func intervalsAgreeWithStatsmodels() throws {
   var compared = 0
   for name in ["intervals_adult_pred", "edge_intervals_dev"] {

@@ -11,7 +11,8 @@ struct FairnessCounting: Sendable {
   let role: String
   let name: String
   let manifest: DatasetManifest
-  /// The columns of each table, the origin's first where there is one.
+  /// The columns of each table, the origin's first where there is one, so that every figure of the
+  /// whole can be had for its parts as well.
   let tables: [[String]]
   private let hasOrigin: Bool
 
@@ -21,9 +22,9 @@ struct FairnessCounting: Sendable {
     self.manifest = manifest
     hasOrigin = role == "of" && manifest.schema[Schema.originSource] != nil
     let origin = hasOrigin ? [Schema.originSource] : []
+    let conditions: [[String]] = [[]] + options.conditional.map { [$0.name] }
     tables = options.views.flatMap { view in
-      [origin + view.names + [options.label.name]]
-        + options.conditional.map { view.names + [$0.name, options.label.name] }
+      conditions.map { origin + view.names + $0 + [options.label.name] }
     }
   }
 
@@ -102,16 +103,11 @@ struct FairnessCounting: Sendable {
     guard hasOrigin else { return [FairnessDataset(role: role, name: name, tables: sums)] }
     let origin = sums.first?.axes.first?.values ?? []
     let whole = sums.map { table in
-      table.axes.first?.column == Schema.originSource
-        ? table.marginal(table.axes.dropFirst().map(\.column)) ?? table : table
+      table.marginal(table.axes.dropFirst().map(\.column)) ?? table
     }
     var all = [FairnessDataset(role: role, name: name, tables: whole)]
     for (code, part) in origin.enumerated() {
-      // Strata are compared for the whole only.
-      let parts = sums.compactMap { table in
-        table.axes.first?.column == Schema.originSource
-          ? table.slice(Schema.originSource, code: code) : nil
-      }
+      let parts = sums.compactMap { $0.slice(Schema.originSource, code: code) }
       if (parts.first?.total ?? 0) > 0 {
         all.append(FairnessDataset(role: "part", name: part, tables: parts))
       }
