@@ -104,6 +104,6 @@ package struct Fairness: StageKind {
       throw TaskFailure(
         .error("AX0901", "stage kind 'fairness' has no step '\(task.request.step)'"))
     }
-    return try FairnessCounting.perform(task)
+    return try FairnessCounting.perform(task, options)
   }
 }

@@ -44,7 +44,7 @@ struct FairnessCounting: Sendable {
     }
   }
 
-  static func perform(_ task: any TaskContext) throws -> TaskOutputs {
+  static func perform(_ task: any TaskContext, _ options: FairnessStageOptions) throws -> TaskOutputs {
     let parameters = task.request.parameters
     guard let partition = task.request.inputs["partition"]?.first, let value = parameters["schema"],
       let tables = parameters["tables"]?.array?.map({ ($0.array ?? []).compactMap(\.string) })
@@ -58,17 +58,19 @@ struct FairnessCounting: Sendable {
         coded[column.name] = try CodedColumn(values)
       } catch {
         switch error {
-        case .tooManyValues: throw TaskFailure(tooMany(column.name))
+        case .tooManyValues: throw TaskFailure(tooMany([column.name], options))
         case .notGroups(let type):
           throw TaskFailure(
-            .error("AX0782", "'\(column.name)' is of type \(type.rawValue), which has no groups"))
+            .error(
+              "AX0782", at: options.span(of: column.name),
+              "'\(column.name)' is of type \(type.rawValue), which has no groups"))
         }
       }
     }
     var counted: [CountTable] = []
     for names in tables {
       guard let table = GroupCounter.count(names, coded) else {
-        throw TaskFailure(tooMany(names.joined(separator: "', '")))
+        throw TaskFailure(tooMany(names.filter { !Schema.isOrigin($0) }, options))
       }
       counted.append(table)
     }
@@ -76,12 +78,16 @@ struct FairnessCounting: Sendable {
     return TaskOutputs(["counts": [try task.artifacts.publish(counted, kind: .statistics)]])
   }
 
-  static func tooMany(_ columns: String) -> Diagnostic {
-    .error(
-      "AX0783", "'\(columns)' has too many different values to be groups",
-      cause:
-        "at most \(CodedColumn.mostValues) values of a column, and \(CountTable.mostCells) combinations, are counted",
-      hint: "make bands of it first, with a 'transform' stage and its step 'bin'")
+  private static func tooMany(_ columns: [String], _ options: FairnessStageOptions) -> Diagnostic {
+    let names = columns.map { "'\($0)'" }.joined(separator: ", ")
+    return .error(
+      "AX0783", at: options.span(of: columns.first ?? ""),
+      columns.count == 1
+        ? "\(names) has more than \(CodedColumn.mostValues) different values, too many to be groups"
+        : "\(names) have more than 4 million combinations, too many to be counted",
+      hint: columns.count == 1
+        ? "make bands of it first, with a 'transform' stage and its step 'bin'"
+        : "leave a column out of the intersection, or make bands of it with 'transform' and 'bin'")
   }
 
   /// The dataset, followed by its parts by origin.

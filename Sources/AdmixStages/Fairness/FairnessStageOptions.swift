@@ -134,6 +134,11 @@ struct FairnessStageOptions: Sendable {
     }
   }
 
+  /// Where a column is named.
+  func span(of column: String) -> SourceSpan {
+    (views.flatMap(\.columns) + conditional).first { $0.name == column }?.span ?? label.span
+  }
+
   // MARK: Names
 
   /// How gates and reports call a metric of a view; `prefix` is `against`, `change` or a part.

@@ -20,8 +20,10 @@ extension Validate {
       throw TaskFailure(
         .error(
           "AX0762", at: options.targetSpan,
-          "'\(options.target)' cannot be learned: the dataset, the reference and the holdout do not all have it",
-          cause: "columns that are an id or ignored are not looked at either"))
+          "'\(options.target)' cannot be learned",
+          cause:
+            "the dataset, the reference and the holdout do not all have it in one kind, or it is an id or ignored"
+        ))
     }
     columns.sort { a, _ in a.name == options.target }
 

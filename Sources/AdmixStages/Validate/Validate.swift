@@ -98,7 +98,7 @@ package struct Validate: StageKind {
     {
       report.append(
         .error(
-          "AX0742", at: options.span, "nothing is checked",
+          "AX0742", at: options["expect"]?.span ?? options.span, "nothing is checked",
           hint: "add 'expect:', 'fidelity: {}', 'privacy: {}' or 'utility:'"))
     }
     report.append(contentsOf: unknownMetrics(nil, nil))
