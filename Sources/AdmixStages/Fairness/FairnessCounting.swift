@@ -44,7 +44,9 @@ struct FairnessCounting: Sendable {
     }
   }
 
-  static func perform(_ task: any TaskContext, _ options: FairnessStageOptions) throws -> TaskOutputs {
+  static func perform(_ task: any TaskContext, _ options: FairnessStageOptions) throws
+    -> TaskOutputs
+  {
     let parameters = task.request.parameters
     guard let partition = task.request.inputs["partition"]?.first, let value = parameters["schema"],
       let tables = parameters["tables"]?.array?.map({ ($0.array ?? []).compactMap(\.string) })

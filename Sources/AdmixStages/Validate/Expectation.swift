@@ -266,7 +266,8 @@ extension Expectation {
   func check(against schema: Schema, report: inout Diagnostics) {
     for (index, name) in columns.enumerated() where schema[name] == nil {
       report.append(
-        Self.unknown(name, schema, at: columnSpans.indices.contains(index) ? columnSpans[index] : span))
+        Self.unknown(
+          name, schema, at: columnSpans.indices.contains(index) ? columnSpans[index] : span))
     }
     if columns.contains(where: { schema[$0] == nil }) { return }
     if let scope { _ = condition(scope.text ?? "", at: scope.span, schema, report: &report) }
