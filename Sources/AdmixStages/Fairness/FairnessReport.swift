@@ -63,8 +63,13 @@ struct FairnessReport: Sendable {
   private static func reversal(_ found: ConditionalDifference) -> String {
     let (higher, lower) = found.signs
     let (first, second) = (found.first.name, found.second.name)
+    var within = points(found.measurement.value.map { -$0 })
+    // Seen from the other group, the interval's ends change places.
+    if let low = found.measurement.low, let high = found.measurement.high {
+      within += " (95 % interval \(tenths(-high)) to \(tenths(-low)))"
+    }
     return
-      "The sign turns within \(found.column): pooled, \(first) is ahead of \(second) by \(points(found.pooled)); compared within \(found.column), \(second) is ahead by \(points(found.measurement.value.map { -$0 })) (ahead in \(lower) of \(higher + lower))."
+      "The sign turns within \(found.column): pooled, \(first) is ahead of \(second) by \(points(found.pooled)); compared within \(found.column), \(second) is ahead by \(within), in \(lower) of \(higher + lower) of its values."
   }
 
   private static func number(_ value: Double) -> String {
@@ -185,7 +190,8 @@ struct FairnessReport: Sendable {
     if group.isMissing { return .undefined("not compared") }
     guard let rate = group.rate else { return .undefined("0 rows", support: 0) }
     guard let highest, let top = highest.rate, top > 0 else {
-      return .undefined("no group has a rate above 0")
+      return .undefined(
+        highest == nil ? "no two groups have different rates" : "no group has a rate above 0")
     }
     // The highest is 1 by definition, not by measurement.
     if group.values == highest.values { return Measurement(1, support: group.labelled) }
@@ -267,7 +273,7 @@ struct FairnessReport: Sendable {
     }
     if let other = view.compared, let own = view.measured {
       lines.append(
-        "Disparity: whether the figure is further from equality in \(own.title) than in \(other.title) (amplified) or nearer (reduced); 'no clear change' where the 95 % interval of the change, taking the two as independent samples, holds 0. Figures without an interval are compared as they are."
+        "Disparity: whether the figure is further from equality in \(own.title) than in \(other.title) (amplified) or nearer (reduced); 'no clear change' where the 95 % interval of the change, taking the two as independent samples, holds 0. Figures without an interval are compared as they are: untested."
       )
     }
     return lines.joined(separator: "\n")
@@ -293,7 +299,10 @@ struct FairnessReport: Sendable {
       if let low = change.low, let high = change.high, low <= 0, high >= 0 {
         words.append(now == then ? "unchanged" : "no clear change")
       } else {
-        words.append(now > then ? "amplified" : now < then ? "reduced" : "unchanged")
+        let isTested = change.low != nil ? "" : " (untested)"
+        words.append(
+          now > then
+            ? "amplified" + isTested : now < then ? "reduced" + isTested : "unchanged")
       }
     }
     return words.joined(separator: ", ")

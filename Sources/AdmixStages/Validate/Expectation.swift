@@ -82,7 +82,7 @@ extension Expectation {
     .optional("in", .list(.scalar), "Values are among these."),
     .optional("not-in", .list(.scalar), "Values are none of these."),
     .optional(
-      "matches", .text, "Texts match this regular expression, as the function `matches` does."),
+      "matches", .text, "Whole texts fit this regular expression, as with the function `matches`."),
     .optional("length", rangeOrCount, "Texts have this many characters."),
     .optional("type", .choice(ColumnType.allCases.map(\.rawValue)), "The column is of this type."),
     .optional("distinct", rangeOrCount, "How many different values there are."),

@@ -116,8 +116,7 @@ extension Validate {
       let next = try Profile(from: &reader)
       if sum == nil { sum = next } else { try sum?.merge(next) }
     }
-    guard let sum else { throw PackedReader.damaged }
-    return sum
+    return try sum ?? Profile(columns: task.parameter([ComparedColumn].self, "columns"))
   }
 
   private func tables(_ task: any TaskContext, _ input: String) throws -> PairTables {
@@ -127,8 +126,7 @@ extension Validate {
       let next = try PairTables(from: &reader)
       if sum == nil { sum = next } else { try sum?.merge(next) }
     }
-    guard let sum else { throw PackedReader.damaged }
-    return sum
+    return try sum ?? PairTables(plan: plan(task))
   }
 
   private func plan(_ task: any TaskContext) throws -> PairPlan {

@@ -48,6 +48,16 @@ package struct Profile: Sendable, Equatable {
     moments = Self.pairs(columns).map { CoMoments(numbers[$0.0], numbers[$0.1]) }
   }
 
+  /// Of no rows.
+  package init(columns: [ComparedColumn]) {
+    rows = 0
+    counts = columns.map {
+      ValueCounts(
+        values: $0.isNumber ? .numbers([], counts: []) : .texts([], counts: []), missing: 0)
+    }
+    moments = Self.pairs(columns).map { _ in CoMoments() }
+  }
+
   /// Positions of the pairs of numbers.
   package static func pairs(_ columns: [ComparedColumn]) -> [(Int, Int)] {
     let numbers = columns.indices.filter { columns[$0].isNumber }
