@@ -193,11 +193,7 @@ extension FairnessFindings {
   /// The groups with the highest and the lowest rate.
   static func extremes(_ table: GroupTable) -> (high: GroupTable.Group, low: GroupTable.Group)? {
     let rated = table.compared.filter { $0.labelled > 0 }
-    guard rated.count > 1,
-      let low = rated.min(by: { ($0.rate ?? 0) < ($1.rate ?? 0) }),
-      let high = rated.last(where: { $0.rate == rated.compactMap(\.rate).max() }),
-      high.values != low.values
-    else { return nil }
+    guard rated.count > 1, let (low, high) = FairnessMetrics.extremes(rated) else { return nil }
     return (high, low)
   }
 

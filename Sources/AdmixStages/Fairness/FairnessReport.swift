@@ -191,7 +191,7 @@ struct FairnessReport: Sendable {
     guard let rate = group.rate else { return .undefined("0 rows", support: 0) }
     guard let highest, let top = highest.rate, top > 0 else {
       return .undefined(
-        highest == nil ? "no two groups have different rates" : "no group has a rate above 0")
+        highest == nil ? "fewer than two groups have a rate" : "no group has a rate above 0")
     }
     // The highest is 1 by definition, not by measurement.
     if group.values == highest.values { return Measurement(1, support: group.labelled) }

@@ -111,8 +111,10 @@ package enum FairnessMetrics {
     init(_ reason: String) { self.reason = reason }
   }
 
-  /// Lowest and highest rate; the first of equals.
-  private static func extremes(_ groups: [Group]) -> (low: Group, high: Group)? {
+  /// Lowest and highest rate of groups that have one; the first of equals.
+  package static func extremes(_ groups: [GroupTable.Group]) -> (
+    low: GroupTable.Group, high: GroupTable.Group
+  )? {
     // Compared crosswise, exactly, so that equal rates are equal.
     func isBelow(_ a: Group, _ b: Group) -> Bool {
       let x = a.positives.multipliedFullWidth(by: b.labelled)
