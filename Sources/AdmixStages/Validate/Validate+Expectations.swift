@@ -24,6 +24,7 @@ struct ExpectationResult: Sendable {
   ) {
     self.expectation = expectation
     self.tally = tally
+    if case .figure(.rowCount, _) = expectation.check { self.tally.checked = tally.rows }
     switch expectation.check {
     case .rows, .unique, .increasing, .references:
       measurement = .share(

@@ -167,7 +167,9 @@ package struct Validate: StageKind {
 
     outcome.gates += gates.evaluate(report.metrics)
     let failed = outcome.gates.count { !$0.passed && $0.action == .fail }
-    if failed > 0 { said.append("\(failed) \(failed == 1 ? "gate" : "gates") failed") }
+    if failed > 0 {
+      said.append("\(failed) \(failed == 1 ? "failure stops" : "failures stop") what comes after")
+    }
     report.summary = said.joined(separator: "; ")
     outcome.artifacts["report"] = try stage.artifacts.publish(report, kind: .report)
     outcome.warnings += frame.warnings
