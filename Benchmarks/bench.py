@@ -160,26 +160,38 @@ def fairness(admix, data, repeat, scratch):
     for _ in range(repeat):
         _, mib, stages = admix.fresh(pipeline, inputs=[path])
         rows.append((stages["bias"], mib))
-    theirs = median([
-        (float(out), mib)
-        for _, mib, out in (
-            peer(
-                """
-                import sys, time, pandas
-                from fairlearn.metrics import (MetricFrame, count, selection_rate,
-                    demographic_parity_difference, demographic_parity_ratio)
-                table = pandas.read_parquet(sys.argv[1])
-                label = (table["income"] == ">50K").astype(int)
-                begin = time.perf_counter()
-                for name in ("sex", "race", "relationship"):
-                    frame = MetricFrame(metrics={"rate": selection_rate, "n": count},
-                        y_true=label, y_pred=label, sensitive_features=table[name])
-                    frame.by_group, frame.difference(), frame.ratio()
-                    demographic_parity_difference(label, label, sensitive_features=table[name])
-                    demographic_parity_ratio(label, label, sensitive_features=table[name])
-                print(time.perf_counter() - begin)
-                """, path) for _ in range(repeat))])
-    yield "fairness, 3 columns, 1,000,000 rows", "fairlearn", median(rows), theirs
+    ours = median(rows)
+    # The peers' clocks start when their table is in memory; ours includes reading the partitions. Each
+    # gives what it can in the fewest calls: admix has intervals, divergences and a report besides.
+    peers = {
+        "fairlearn": """
+            import sys, time, pandas
+            from fairlearn.metrics import MetricFrame, count, selection_rate
+            table = pandas.read_parquet(sys.argv[1])
+            label = (table["income"] == ">50K").astype(int)
+            begin = time.perf_counter()
+            for name in ("sex", "race", "relationship"):
+                frame = MetricFrame(metrics={"rate": selection_rate, "n": count},
+                    y_true=label, y_pred=label, sensitive_features=table[name])
+                frame.by_group, frame.difference(), frame.ratio()
+            print(time.perf_counter() - begin)
+            """,
+        "pandas": """
+            import sys, time, pandas
+            table = pandas.read_parquet(sys.argv[1])
+            begin = time.perf_counter()
+            label = table["income"] == ">50K"
+            for name in ("sex", "race", "relationship"):
+                groups = label.groupby(table[name]).agg(["count", "mean"])
+                rate = groups["mean"]
+                rate.max() - rate.min(), rate.min() / rate.max()
+            print(time.perf_counter() - begin)
+            """,
+    }
+    for name, code in peers.items():
+        theirs = median([
+            (float(out), mib) for _, mib, out in (peer(code, path) for _ in range(repeat))])
+        yield "fairness, 3 columns, 1,000,000 rows", name, ours, theirs
 
 
 def nothing_to_do(admix, data, repeat, scratch):

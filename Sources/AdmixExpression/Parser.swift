@@ -245,10 +245,12 @@ private struct Parser {
         if case .name = previous.kind, take("(") {
           // `against.disparate_impact(sex)`: a call whose name has a prefix.
           let arguments = try items(until: ")")
-          guard let prefix = value.memberPath else {
+          guard value.memberPath != nil else {
             throw problem("only a name can stand before '.\(name)(…)'")
           }
-          value = .call("\(prefix).\(name)", arguments, place(from: start, to: previous))
+          // As it is spelled, backticks and all, so that its canonical text reads back.
+          value = .call(
+            "\(value.canonicalText).\(name)", arguments, place(from: start, to: previous))
         } else {
           value = .member(value, name, place(from: start, to: previous))
         }

@@ -7,62 +7,6 @@ import Testing
 
 private typealias Measurement = AdmixModel.Measurement
 
-/// The reference cases of a file, and the tables they speak of.
-private struct Oracle {
-  let cases: [JSONValue]
-
-  init?(_ name: String) throws {
-    guard let file = sharedFolder("oracles/\(name).json") else { return nil }
-    cases =
-      try CanonicalJSON.decode(JSONValue.self, from: Data(contentsOf: file))["cases"]?.array ?? []
-  }
-
-  /// A table whose fields hold no quotes, by column; an empty field is missing.
-  static func table(_ name: String) throws -> [String: [String?]] {
-    guard let file = sharedFolder("oracles/inputs/\(name).csv") else { return [:] }
-    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-    let names = lines.first?.split(separator: ",").map(String.init) ?? []
-    var columns = Dictionary(uniqueKeysWithValues: names.map { ($0, [String?]()) })
-    for line in lines.dropFirst() {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-      for (name, field) in zip(names, fields) {
-        columns[name]?.append(field.isEmpty ? nil : String(field))
-      }
-    }
-    return columns
-  }
-}
-
-private func coded(_ values: [String?]) throws -> CodedColumn {
-  let categories = Set(values.compactMap { $0 }).sorted {
-    $0.utf8.lexicographicallyPrecedes($1.utf8)
-  }
-  let codes = Dictionary(uniqueKeysWithValues: categories.enumerated().map { ($1, Int32($0)) })
-  let buffer = Buffer(values.map { $0.flatMap { codes[$0] } ?? 0 })
-  let validity = values.contains(nil) ? Bitmap(count: values.count) { values[$0] != nil } : nil
-  return try CodedColumn(Column(.category(buffer, categories: categories), validity: validity))
-}
-
-private func counts(_ table: [String: [String?]], _ names: [String]) throws -> CountTable {
-  var columns: [String: CodedColumn] = [:]
-  for name in names {
-    let values = try #require(table[name])
-    columns[name] = try coded(values)
-  }
-  return try #require(GroupCounter.count(names, columns))
-}
-
-private func near(_ value: Double?, _ expected: JSONValue?, _ tolerance: Double) -> Bool {
-  guard let expected = expected?.double else { return false }
-  if expected.isNaN { return value == nil }
-  guard let value else { return false }
-  return value == expected || (value - expected).magnitude <= tolerance
-}
-
-private func tolerance(_ item: JSONValue) -> Double {
-  max(item["tol"]?["abs"]?.double ?? 1e-9, 1e-12)
-}
-
 @Test func intervalsAgreeWithStatsmodels() throws {
   var compared = 0
   for name in ["intervals_adult_pred", "edge_intervals_dev"] {
@@ -209,4 +153,110 @@ private func tolerance(_ item: JSONValue) -> Double {
     }
   }
   #expect(compared >= 16, "compared \(compared)")
+}
+
+@Test func groupsAgreeWithAIF360AndTheRegulatorsTables() throws {
+  var compared = 0
+  func groups(_ table: [String: [String?]], _ names: [String], _ label: String, _ good: String)
+    throws -> GroupTable
+  {
+    try #require(
+      GroupTable(
+        try counts(table, names + [label]), attributes: names, label: label, positive: [good]))
+  }
+  if let oracle = try Oracle("dataset_fairness_german_dev") {
+    let table = try groups(Oracle.table("german"), ["sex"], "class_label", "1")
+    func figure(_ name: String, reference: String) -> Double? {
+      guard case .groups(let measure)? = FairnessMetrics.byName[name]?.computation else {
+        return nil
+      }
+      return measure(table, FairnessOptions(reference: ["sex": reference])).value
+    }
+    for item in oracle.cases {
+      let id = item["id"]?.string ?? ""
+      let privileged =
+        item["params"]?["privileged"]?["sex"]?.string ?? item["params"]?["privileged"]?.string ?? ""
+      let found: Double?
+      switch item["metric"]?.string {
+      case "disparate_impact": found = figure("disparate_impact", reference: privileged)
+      // Unprivileged minus privileged there, the reference minus the other group here.
+      case "statistical_parity_difference":
+        found = figure("dpl", reference: privileged).map { -$0 }
+      case "kl_divergence": found = figure("kl", reference: privileged)
+      case "class_imbalance":
+        found = figure("class_imbalance", reference: privileged).map { -$0 }
+      // Differential fairness, another tool's conditional disparity and weights are not ours.
+      default: continue
+      }
+      #expect(near(found, item["expected"], tolerance(item)), "\(id): \(String(describing: found))")
+      compared += 1
+    }
+  }
+  if let oracle = try Oracle("regulatory_adult") {
+    let table = try Oracle.table("adult_pred")
+    for item in oracle.cases {
+      let names = (item["params"]?["categories"]?.array ?? []).compactMap(\.string)
+      let groups = try groups(table, names, "y_pred", "1")
+      let rated = groups.compared
+      let high = try #require(FairnessMetrics.extremes(rated)?.high)
+      let expected = item["expected"]?["categories"] ?? item["expected"]?["groups"]
+      for (name, figures) in expected?.object ?? [:] {
+        let group = try #require(
+          rated.first { $0.values.compactMap { $0 }.joined(separator: "|") == name })
+        let ratio = (group.rate ?? .nan) / (high.rate ?? .nan)
+        if item["metric"] == "impact_ratio_ll144" {
+          #expect(group.rows == figures["n"]?.int && group.positives == figures["selected"]?.int)
+          #expect(near(group.rate, figures["selection_rate"], 1e-12), "\(name)")
+          #expect(near(ratio, figures["impact_ratio_selection"], 1e-12), "\(name)")
+        } else {
+          #expect(near(ratio, figures["ratio"], 1e-9), "\(name)")
+          #expect((ratio < 0.8) == figures["below_four_fifths"]?.bool, "\(name)")
+        }
+        compared += 1
+      }
+    }
+  }
+  #expect(compared == 37, "compared \(compared)")
+}
+
+/// What Clarify says of small tables at the edges, and where ours is another answer.
+///
+/// It calls 0/0 zero and a share of nothing zero, where we say that there is none; it counts a row
+/// without a group as advantaged and one without a label as bad, where we compare neither; it drops
+/// classes that one side lacks, where we keep all.
+@Test func edgesAgreeWithClarifyWhereBothHaveAnAnswer() throws {
+  guard let oracle = try Oracle("edge_clarify_dev") else { return }
+  var (same, undefined, other) = (0, 0, 0)
+  for item in oracle.cases {
+    let id = item["id"]?.string ?? ""
+    let metric = item["metric"]?.string ?? ""
+    guard ["CI", "DPL", "DI"].contains(metric) else { continue }
+    func texts(_ key: String) -> [String?] {
+      (item["input"]?[key]?.array ?? []).map {
+        $0 == .null || $0.double?.isNaN == true ? nil : $0.string ?? $0.text
+      }
+    }
+    let sensitive = texts("sensitive")
+    let label = texts(metric == "DI" ? "y_pred" : "y_true")
+    let isPlain =
+      !sensitive.contains(nil) && !label.contains(nil) && Set(label).isSubset(of: ["0", "1"])
+    guard Set(sensitive).isSubset(of: ["a", "b", nil]) else { continue }
+    let table = try counts(["a": sensitive, "y": label], ["a", "y"])
+    let groups = try #require(GroupTable(table, attributes: ["a"], label: "y", positive: ["1"]))
+    let name = ["CI": "class_imbalance", "DPL": "dpl", "DI": "disparate_impact"][metric] ?? ""
+    guard case .groups(let measure)? = FairnessMetrics.byName[name]?.computation else { continue }
+    let found = measure(groups, FairnessOptions(minSupport: 0, reference: ["a": "a"]))
+    guard let value = found.value else {
+      #expect(found.reason != nil, "\(id)")
+      undefined += 1
+      continue
+    }
+    if isPlain, item["expected"]?.double != nil {
+      #expect(near(value, item["expected"], 1e-9), "\(id): \(found)")
+      same += 1
+    } else {
+      other += 1
+    }
+  }
+  #expect((same, undefined, other) == (16, 5, 9), "\((same, undefined, other))")
 }

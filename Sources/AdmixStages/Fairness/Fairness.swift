@@ -8,7 +8,7 @@ import AdmixStatistics
 /// from and the parts it was mixed of.
 package struct Fairness: StageKind {
   package static let description = KindDescription(
-    name: "fairness", revision: 1,
+    name: "fairness", revision: 2,
     summary:
       "Measures how unequally groups are represented and how differently their label comes out.",
     fields: [
@@ -87,8 +87,12 @@ package struct Fairness: StageKind {
       outputs = outputs.dropFirst(requests.count)
       counted += try plan.merged(own, stage.artifacts, options)
     }
-    let findings = try FairnessFindings(counted, options)
+    let findings = try FairnessFindings(
+      counted, options, schema: plans.first?.manifest.schema ?? Schema([]))
     let metrics = findings.metrics
+    // Which parts there are is known only now.
+    let unknown = gates.unknown(in: Array(metrics.keys))
+    if unknown.hasErrors { throw TaskFailure(unknown) }
     let report = FairnessReport(findings, options, title: stage.stageName).report(metrics)
     return StageOutputs(
       ["report": try stage.artifacts.publish(report, kind: .report)],
@@ -100,6 +104,6 @@ package struct Fairness: StageKind {
       throw TaskFailure(
         .error("AX0901", "stage kind 'fairness' has no step '\(task.request.step)'"))
     }
-    return try FairnessCounting.perform(task)
+    return try FairnessCounting.perform(task, options)
   }
 }

@@ -11,7 +11,8 @@ struct FairnessCounting: Sendable {
   let role: String
   let name: String
   let manifest: DatasetManifest
-  /// The columns of each table, the origin's first where there is one.
+  /// The columns of each table, the origin's first where there is one, so that every figure of the
+  /// whole can be had for its parts as well.
   let tables: [[String]]
   private let hasOrigin: Bool
 
@@ -21,9 +22,9 @@ struct FairnessCounting: Sendable {
     self.manifest = manifest
     hasOrigin = role == "of" && manifest.schema[Schema.originSource] != nil
     let origin = hasOrigin ? [Schema.originSource] : []
+    let conditions: [[String]] = [[]] + options.conditional.map { [$0.name] }
     tables = options.views.flatMap { view in
-      [origin + view.names + [options.label.name]]
-        + options.conditional.map { view.names + [$0.name, options.label.name] }
+      conditions.map { origin + view.names + $0 + [options.label.name] }
     }
   }
 
@@ -43,7 +44,9 @@ struct FairnessCounting: Sendable {
     }
   }
 
-  static func perform(_ task: any TaskContext) throws -> TaskOutputs {
+  static func perform(_ task: any TaskContext, _ options: FairnessStageOptions) throws
+    -> TaskOutputs
+  {
     let parameters = task.request.parameters
     guard let partition = task.request.inputs["partition"]?.first, let value = parameters["schema"],
       let tables = parameters["tables"]?.array?.map({ ($0.array ?? []).compactMap(\.string) })
@@ -57,17 +60,19 @@ struct FairnessCounting: Sendable {
         coded[column.name] = try CodedColumn(values)
       } catch {
         switch error {
-        case .tooManyValues: throw TaskFailure(tooMany(column.name))
+        case .tooManyValues: throw TaskFailure(tooMany([column.name], options))
         case .notGroups(let type):
           throw TaskFailure(
-            .error("AX0782", "'\(column.name)' is of type \(type.rawValue), which has no groups"))
+            .error(
+              "AX0782", at: options.span(of: column.name),
+              "'\(column.name)' is of type \(type.rawValue), which has no groups"))
         }
       }
     }
     var counted: [CountTable] = []
     for names in tables {
       guard let table = GroupCounter.count(names, coded) else {
-        throw TaskFailure(tooMany(names.joined(separator: "', '")))
+        throw TaskFailure(tooMany(names.filter { !Schema.isOrigin($0) }, options))
       }
       counted.append(table)
     }
@@ -75,12 +80,16 @@ struct FairnessCounting: Sendable {
     return TaskOutputs(["counts": [try task.artifacts.publish(counted, kind: .statistics)]])
   }
 
-  static func tooMany(_ columns: String) -> Diagnostic {
-    .error(
-      "AX0783", "'\(columns)' has too many different values to be groups",
-      cause:
-        "at most \(CodedColumn.mostValues) values of a column, and \(CountTable.mostCells) combinations, are counted",
-      hint: "make bands of it first, with a 'transform' stage and its step 'bin'")
+  private static func tooMany(_ columns: [String], _ options: FairnessStageOptions) -> Diagnostic {
+    let names = columns.map { "'\($0)'" }.joined(separator: ", ")
+    return .error(
+      "AX0783", at: options.span(of: columns.first ?? ""),
+      columns.count == 1
+        ? "\(names) has more than \(CodedColumn.mostValues) different values, too many to be groups"
+        : "\(names) have more than 4 million combinations, too many to be counted",
+      hint: columns.count == 1
+        ? "make bands of it first, with a 'transform' stage and its step 'bin'"
+        : "leave a column out of the intersection, or make bands of it with 'transform' and 'bin'")
   }
 
   /// The dataset, followed by its parts by origin.
@@ -102,16 +111,11 @@ struct FairnessCounting: Sendable {
     guard hasOrigin else { return [FairnessDataset(role: role, name: name, tables: sums)] }
     let origin = sums.first?.axes.first?.values ?? []
     let whole = sums.map { table in
-      table.axes.first?.column == Schema.originSource
-        ? table.marginal(table.axes.dropFirst().map(\.column)) ?? table : table
+      table.marginal(table.axes.dropFirst().map(\.column)) ?? table
     }
     var all = [FairnessDataset(role: role, name: name, tables: whole)]
     for (code, part) in origin.enumerated() {
-      // Strata are compared for the whole only.
-      let parts = sums.compactMap { table in
-        table.axes.first?.column == Schema.originSource
-          ? table.slice(Schema.originSource, code: code) : nil
-      }
+      let parts = sums.compactMap { $0.slice(Schema.originSource, code: code) }
       if (parts.first?.total ?? 0) > 0 {
         all.append(FairnessDataset(role: "part", name: part, tables: parts))
       }

@@ -6,7 +6,7 @@ import AdmixStatistics
 struct FairnessFindings: Sendable {
   struct Member: Sendable {
     var dataset: FairnessDataset
-    /// For people: "real", "mixed", or the name of a part.
+    /// For people: the dataset's name, and the part's after it.
     var title: String
     var prefix: String?
     var groups: GroupTable
@@ -19,7 +19,7 @@ struct FairnessFindings: Sendable {
     /// Of the measured dataset.
     var conditional: [ConditionalDifference]
 
-    var title: String { names.joined(separator: ", ") }
+    var title: String { names.joined(separator: " & ") }
     var measured: Member? { members.first { $0.dataset.role == "of" } }
     var compared: Member? { members.first { $0.dataset.role == "against" } }
   }
@@ -35,13 +35,19 @@ struct FairnessFindings: Sendable {
 }
 
 extension FairnessFindings {
-  init(_ datasets: [FairnessDataset], _ options: FairnessStageOptions) throws(TaskFailure) {
+  /// - Parameter schema: of the measured dataset.
+  init(_ datasets: [FairnessDataset], _ options: FairnessStageOptions, schema: Schema)
+    throws(TaskFailure)
+  {
     let classes = Self.values(of: options.label.name, in: datasets)
     let positive = try Self.positive(classes, datasets, options)
+    var options = options
+    options.figures.reference = try Self.reference(datasets, options)
     label = options.label.name
     positiveName =
-      "\(options.label.name) = \(positive.sorted(by: CountTable.precedes).joined(separator: " or "))"
-    let isCompared = datasets.count > 1
+      "\(options.label.name) "
+      + positive.sorted(by: CountTable.precedes).map { "'\($0)'" }.joined(separator: " or ")
+    let whole = datasets.first { $0.role == "of" }?.name ?? ""
     var views: [View] = []
     for view in options.views {
       var members: [Member] = []
@@ -59,9 +65,10 @@ extension FairnessFindings {
         else { continue }
         let (title, prefix): (String, String?) =
           switch dataset.role {
-          case "of": (isCompared ? "mixed" : dataset.name, nil)
-          case "against": ("real", "against")
-          default: ("part \(dataset.name)", "parts.\(dataset.name)")
+          case "of": (dataset.name, nil)
+          case "against": (dataset.name, "against")
+          default:
+            ("\(whole): \(dataset.name)", FairnessStageOptions.prefix(part: dataset.name))
           }
         members.append(Member(dataset: dataset, title: title, prefix: prefix, groups: groups))
         for column in options.conditional {
@@ -95,7 +102,7 @@ extension FairnessFindings {
     }
     self.views = views
     addChanges(options)
-    warn(options)
+    warn(options, schema)
   }
 
   /// The values a column has in any of the datasets, in one order.
@@ -140,7 +147,37 @@ extension FairnessFindings {
               ? "the label '\(options.label.name)' is missing in every row"
               : "the label '\(options.label.name)' has only one class in '\(measured.name)'",
             cause: "with one outcome for everybody there is nothing to compare"))
+      } else if found.isSuperset(of: own), let first = options.positive.first {
+        report.append(
+          .error(
+            "AX0786", at: first.span,
+            "every class of '\(options.label.name)' in '\(measured.name)' counts as good",
+            cause: "with one outcome for everybody there is nothing to compare",
+            hint: "leave out of 'positive' what is not good for people"))
       }
+    }
+    if report.hasErrors { throw TaskFailure(report) }
+    return found
+  }
+
+  /// The group that others are compared with, as its columns spell it; throws where one never occurs.
+  private static func reference(
+    _ datasets: [FairnessDataset], _ options: FairnessStageOptions
+  ) throws(TaskFailure) -> [String: String] {
+    var report = Diagnostics()
+    var found: [String: String] = [:]
+    for wanted in options.references {
+      let values = values(of: wanted.column, in: datasets)
+      if let spelling = wanted.spellings.first(where: Set(values).contains) {
+        found[wanted.column] = spelling
+        continue
+      }
+      let text = wanted.spellings.last ?? ""
+      report.append(
+        .error(
+          "AX0785", at: wanted.span, "'\(text)' never occurs in '\(wanted.column)'",
+          cause: "there would be no group to compare the others with",
+          hint: Spelling.closest(to: text, among: values).map { "did you mean '\($0)'?" }))
     }
     if report.hasErrors { throw TaskFailure(report) }
     return found
@@ -156,11 +193,7 @@ extension FairnessFindings {
   /// The groups with the highest and the lowest rate.
   static func extremes(_ table: GroupTable) -> (high: GroupTable.Group, low: GroupTable.Group)? {
     let rated = table.compared.filter { $0.labelled > 0 }
-    guard rated.count > 1,
-      let low = rated.min(by: { ($0.rate ?? 0) < ($1.rate ?? 0) }),
-      let high = rated.last(where: { $0.rate == rated.compactMap(\.rate).max() }),
-      high.values != low.values
-    else { return nil }
+    guard rated.count > 1, let (low, high) = FairnessMetrics.extremes(rated) else { return nil }
     return (high, low)
   }
 
@@ -177,21 +210,31 @@ extension FairnessFindings {
           let own = metrics[FairnessStageOptions.name(metric.name, columns)]
           let before = FairnessStageOptions.name(metric.name, columns, prefix: "against")
           guard let own, let other = metrics[before] else { continue }
-          let name = FairnessStageOptions.name(metric.name, columns, prefix: "change")
-          guard let x = own.value, let y = other.value else {
-            metrics[name] = .undefined(own.reason ?? other.reason ?? "one of the two is undefined")
-            continue
-          }
-          metrics[name] = Measurement(
-            x - y, support: own.support, reason: own.reason ?? other.reason)
+          metrics[FairnessStageOptions.name(metric.name, columns, prefix: "change")] =
+            own.minus(other)
         }
       }
     }
   }
 
-  private mutating func warn(_ options: FairnessStageOptions) {
+  /// More whole numbers than this are hardly names of groups.
+  private static let mostNumbers = 20
+
+  private mutating func warn(_ options: FairnessStageOptions, _ schema: Schema) {
     for (view, spec) in zip(views, options.views) where spec.columns.count == 1 {
       guard let column = spec.columns.first, let measured = view.measured else { continue }
+      let compared = measured.groups.compared
+      if schema[column.name]?.type == .int, compared.count > Self.mostNumbers {
+        let small = compared.count { $0.rows < options.figures.minSupport }
+        warnings.append(
+          .warning(
+            "AX0789", at: column.span,
+            "'\(column.name)' holds \(compared.count) different numbers, each a group of its own",
+            cause: small > 0
+              ? "\(small) of the groups have fewer than min_support \(options.figures.minSupport) rows"
+              : "gaps are those between the two numbers furthest apart",
+            hint: "make bands of it first, with a 'transform' stage and its step 'bin'"))
+      }
       for group in measured.groups.groups where group.rows == 0 && !group.isMissing {
         let elsewhere = view.members.contains { member in
           member.groups.groups.contains { $0.values == group.values && $0.rows > 0 }

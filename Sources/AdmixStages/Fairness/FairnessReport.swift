@@ -9,6 +9,8 @@ struct FairnessReport: Sendable {
 
   /// More groups than this make a chart that nobody can read; the tables have them all.
   private static let mostBars = 24
+  /// Nobody reads more rows, and every one of them is carried in the report.
+  private static let mostGroups = 1_000
 
   init(_ findings: FairnessFindings, _ options: FairnessStageOptions, title: String) {
     self.findings = findings
@@ -37,15 +39,18 @@ struct FairnessReport: Sendable {
     }
     if let lowest = impacts.min(by: { $0.value < $1.value }) {
       var text = "Lowest disparate impact: \(Self.number(lowest.value)) for \(lowest.view.title)"
-      if let groups = lowest.view.measured?.groups,
-        let (high, low) = FairnessFindings.extremes(groups)
+      if lowest.value < Self.fourFifths { text += ", below four fifths" }
+      if let measured = lowest.view.measured,
+        let (high, low) = FairnessFindings.extremes(measured.groups)
       {
         text +=
-          " (\(low.name) \(Self.percent(low.rate)), \(high.name) \(Self.percent(high.rate)) have \(findings.positiveName))"
+          " (\(findings.positiveName): \(Self.rate(low)); \(Self.rate(high)))"
       }
       let before = metrics[
         FairnessStageOptions.name("disparate_impact", lowest.view.names, prefix: "against")]
-      if let value = before?.value { text += "; \(Self.number(value)) in the real data" }
+      if let value = before?.value, let other = lowest.view.compared {
+        text += "; \(Self.number(value)) in \(other.title)"
+      }
       sentences.append(text + ".")
     } else {
       sentences.append("No disparate impact could be computed.")
@@ -58,8 +63,13 @@ struct FairnessReport: Sendable {
   private static func reversal(_ found: ConditionalDifference) -> String {
     let (higher, lower) = found.signs
     let (first, second) = (found.first.name, found.second.name)
+    var within = points(found.measurement.value.map { -$0 })
+    // Seen from the other group, the interval's ends change places.
+    if let low = found.measurement.low, let high = found.measurement.high {
+      within += " (95 % interval \(tenths(-high)) to \(tenths(-low)))"
+    }
     return
-      "The sign turns within \(found.column): pooled, \(first) is ahead of \(second) by \(points(found.pooled)); compared within \(found.column), \(second) is ahead by \(points(found.measurement.value.map { -$0 })) (ahead in \(lower) of \(higher + lower))."
+      "The sign turns within \(found.column): pooled, \(first) is ahead of \(second) by \(points(found.pooled)); compared within \(found.column), \(second) is ahead by \(within), in \(lower) of \(higher + lower) of its values."
   }
 
   private static func number(_ value: Double) -> String {
@@ -76,7 +86,24 @@ struct FairnessReport: Sendable {
     return "\(scaled < 0 ? "-" : "")\(scaled.magnitude / 10).\(scaled.magnitude % 10)"
   }
 
-  private static func percent(_ value: Double?) -> String { tenths(value) + "%" }
+  /// "Female 30.1 % of 2,223 rows".
+  private static func rate(_ group: GroupTable.Group) -> String {
+    "\(group.name) \(tenths(group.rate)) % of \(grouped(group.labelled)) rows"
+  }
+
+  private static func grouped(_ count: Int) -> String {
+    var digits = String(count)
+    var place = digits.count - 3
+    while place > 0 {
+      digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+      place -= 3
+    }
+    return digits
+  }
+
+  /// 29 CFR 1607.4(D): a rate below four fifths of the highest is evidence of adverse impact.
+  private static let fourFifths = 0.8
+
   private static func points(_ value: Double?) -> String { tenths(value) + " points" }
 
   // MARK: Rates
@@ -114,15 +141,17 @@ struct FairnessReport: Sendable {
     }
     let rates = series { _, group in share(group.positives, of: group.labelled) }
     let shares = series { table, group in share(group.rows, of: table.rows) }
+    let highest = view.members.map { FairnessFindings.extremes($0.groups)?.high }
     var rows: [[CheckReport.Cell]] = []
-    for (position, index) in indices.enumerated() {
+    for (position, index) in indices.prefix(Self.mostGroups).enumerated() {
       for (number, member) in view.members.enumerated() {
         let group = member.groups.groups[index]
+        let impact = impactRatio(group, highest[number])
         rows.append([
-          .text(position < labels.count ? labels[position] : ""), .text(member.title),
+          .text(labels[position]), .text(member.title),
           .count(group.rows), .share(shares[number].values[position]),
           .count(group.labelled), .share(rates[number].values[position]),
-          .text(state(group)),
+          .measurement(impact), .text(state(group, impact)),
         ])
       }
     }
@@ -136,21 +165,51 @@ struct FairnessReport: Sendable {
           title: "Share of rows, by \(view.title)", labels: labels, series: shares, isShare: true),
       ]
     }
+    var text =
+      "Rate: the share of rows with \(findings.positiveName) among the rows whose label is known, with Wilson's 95 % interval. Ratio: that rate over the highest of any group in the same dataset; a ratio below 0.8 (four fifths) is commonly taken as evidence of adverse impact. Rows whose group is missing are counted, and compared with no group."
+    if view.members.contains(where: { $0.dataset.role == "part" }), let whole = view.measured {
+      text +=
+        " '\(whole.title): …' are the rows of \(whole.title) that came from the dataset named after the colon."
+    }
+    if indices.count > Self.mostGroups {
+      text +=
+        " The first \(Self.grouped(Self.mostGroups)) of \(Self.grouped(indices.count)) groups are listed; the figures are of all of them."
+    }
     return CheckReport.Section(
-      title: "Groups of \(view.title)",
-      text:
-        "The rate is the share of rows with \(findings.positiveName) among the rows whose label is known, with Wilson's 95% interval. Rows whose group is missing are counted, and compared with no group.",
+      title: "Groups of \(view.title)", text: text,
       charts: charts,
       tables: [
         .init(
-          columns: ["Group", "Dataset", "Rows", "Share", "With label", "Rate", ""], rows: rows)
+          columns: ["Group", "Dataset", "Rows", "Share", "With label", "Rate", "Ratio", ""],
+          rows: rows)
       ])
   }
 
-  private func state(_ group: GroupTable.Group) -> String {
+  /// The group's rate over the highest one.
+  private func impactRatio(_ group: GroupTable.Group, _ highest: GroupTable.Group?) -> Measurement {
+    if group.isMissing { return .undefined("not compared") }
+    guard let rate = group.rate else { return .undefined("0 rows", support: 0) }
+    guard let highest, let top = highest.rate, top > 0 else {
+      return .undefined(
+        highest == nil ? "fewer than two groups have a rate" : "no group has a rate above 0")
+    }
+    // The highest is 1 by definition, not by measurement.
+    if group.values == highest.values { return Measurement(1, support: group.labelled) }
+    let interval = Interval.ratio(
+      group.positives, of: group.labelled, highest.positives, of: highest.labelled,
+      level: options.figures.level)
+    return Measurement(
+      rate / top, low: interval?.low, high: interval?.high,
+      level: interval.map { _ in options.figures.level }, support: group.labelled)
+  }
+
+  private func state(_ group: GroupTable.Group, _ impact: Measurement) -> String {
     if group.rows == 0 { return "absent (0 rows)" }
     if group.isMissing { return "not compared" }
-    return group.labelled < options.figures.minSupport ? "insufficient" : ""
+    var words: [String] = []
+    if let ratio = impact.value, ratio < Self.fourFifths { words.append("below four fifths") }
+    if group.labelled < options.figures.minSupport { words.append("insufficient") }
+    return words.joined(separator: ", ")
   }
 
   // MARK: Gaps
@@ -173,7 +232,7 @@ struct FairnessReport: Sendable {
         ]
         for member in view.members {
           let name = FairnessStageOptions.name(metric.name, columns, prefix: member.prefix)
-          row.append(.measurement(metrics[name] ?? .undefined("computed for whole datasets only")))
+          row.append(.measurement(metrics[name] ?? .undefined("not computed")))
         }
         let own = metrics[FairnessStageOptions.name(metric.name, columns)]
         let before = metrics[FairnessStageOptions.name(metric.name, columns, prefix: "against")]
@@ -181,15 +240,43 @@ struct FairnessReport: Sendable {
         rows.append(row)
       }
     }
-    let kept = Set(FairnessMetrics.all.map(\.name))
-    let guide = FairnessMetrics.all.filter { kept.contains($0.name) }.map {
-      "\($0.title): \($0.formula), \($0.range). \($0.summary)"
+    var columns = ["Metric"] + view.members.map(\.title) + [view.compared == nil ? "" : "Disparity"]
+    if columns.last == "", rows.allSatisfy({ $0.last == .text("") }) {
+      columns.removeLast()
+      rows = rows.map { $0.dropLast() }
     }
     return CheckReport.Section(
-      title: "Gaps between groups of \(view.title)", text: guide.joined(separator: "\n"),
-      tables: [
-        .init(columns: ["Metric"] + view.members.map(\.title) + ["Verdict"], rows: rows)
-      ])
+      title: "Gaps between groups of \(view.title)", text: guide(view),
+      tables: [.init(columns: columns, rows: rows)])
+  }
+
+  /// Who is at the extremes, and what each figure means.
+  private func guide(_ view: FairnessFindings.View) -> String {
+    var lines = view.members.compactMap { member -> String? in
+      guard let (high, low) = FairnessFindings.extremes(member.groups) else { return nil }
+      return
+        "\(member.title): the highest rate has \(Self.rate(high)), the lowest \(Self.rate(low))."
+    }
+    var said: Set<String> = []
+    for metric in FairnessMetrics.all {
+      if case .strata = metric.computation, options.conditional.isEmpty { continue }
+      let equal =
+        switch metric.better {
+        case .zero: ", 0 is equality"
+        case .one: ", 1 is equality"
+        case .lower: ", lower is better"
+        case .higher: ", higher is more even"
+        }
+      var line = "\(metric.title): \(metric.formula); \(metric.range)\(equal)."
+      if said.insert(metric.summary).inserted { line += " " + metric.summary }
+      lines.append(line)
+    }
+    if let other = view.compared, let own = view.measured {
+      lines.append(
+        "Disparity: whether the figure is further from equality in \(own.title) than in \(other.title) (amplified) or nearer (reduced); 'no clear change' where the 95 % interval of the change, taking the two as independent samples, holds 0. Figures without an interval are compared as they are: untested."
+      )
+    }
+    return lines.joined(separator: "\n")
   }
 
   private func verdict(_ metric: MetricDescriptor, _ own: Measurement?, _ before: Measurement?)
@@ -198,13 +285,25 @@ struct FairnessReport: Sendable {
     guard let own, let value = own.value else { return "undefined" }
     var words: [String] = []
     if own.verdict == .insufficient { words.append("insufficient") }
-    // 29 CFR 1607.4(D): a rate below four fifths of the highest is evidence of adverse impact.
     if metric.name == "disparate_impact" {
-      words.append(value < 0.8 ? "below four fifths" : "at least four fifths")
+      // Above its inverse the group that the others are held against is the one behind.
+      words.append(
+        value < Self.fourFifths
+          ? "below four fifths"
+          : value > 1 / Self.fourFifths
+            ? "reference below four fifths" : "at least four fifths")
     }
-    if let old = before?.value {
+    if let before, let old = before.value {
       let (now, then) = (metric.distance(value), metric.distance(old))
-      words.append(now > then ? "amplified" : now < then ? "reduced" : "unchanged")
+      let change = own.minus(before)
+      if let low = change.low, let high = change.high, low <= 0, high >= 0 {
+        words.append(now == then ? "unchanged" : "no clear change")
+      } else {
+        let isTested = change.low != nil ? "" : " (untested)"
+        words.append(
+          now > then
+            ? "amplified" + isTested : now < then ? "reduced" + isTested : "unchanged")
+      }
     }
     return words.joined(separator: ", ")
   }

@@ -22,6 +22,9 @@ struct FairnessStageOptions: Sendable {
   var views: [View]
   var conditional: [Named]
   var figures: FairnessOptions
+  /// The values of `reference`, in the spellings that a column could hold them in.
+  var references: [(column: String, spellings: [String], span: SourceSpan)]
+  var hasAgainst: Bool
 
   init(_ options: OptionValues, report: inout Diagnostics) {
     func named(_ node: Node) -> Named {
@@ -37,12 +40,13 @@ struct FairnessStageOptions: Sendable {
       View(columns: (item.items.isEmpty ? [item] : item.items).map(named))
     }
     conditional = (options["conditional"]?.items ?? []).map(named)
-    var reference: [String: String] = [:]
-    for member in options["reference"]?.members ?? [] {
-      reference[member.key] = Self.spellings(member.value).first
+    references = (options["reference"]?.members ?? []).map {
+      ($0.key, Self.spellings($0.value), $0.value.span)
     }
     figures = FairnessOptions(
-      minSupport: options["min_support"]?.int ?? 30, reference: reference)
+      minSupport: options["min_support"]?.int ?? 30,
+      reference: Dictionary(references.map { ($0.column, $0.spellings.first ?? "") }) { $1 })
+    hasAgainst = options["against"] != nil
     check(options, &report)
   }
 
@@ -130,6 +134,11 @@ struct FairnessStageOptions: Sendable {
     }
   }
 
+  /// Where a column is named.
+  func span(of column: String) -> SourceSpan {
+    (views.flatMap(\.columns) + conditional).first { $0.name == column }?.span ?? label.span
+  }
+
   // MARK: Names
 
   /// How gates and reports call a metric of a view; `prefix` is `against`, `change` or a part.
@@ -140,6 +149,12 @@ struct FairnessStageOptions: Sendable {
     return Expression.call(
       prefix.map { "\($0).\(metric)" } ?? metric, columns.map { .name($0, nowhere) }, nowhere
     ).canonicalText
+  }
+
+  /// The prefix of the figures of one part, as rules spell it.
+  static func prefix(part: String) -> String {
+    let nowhere = SourceSpan(file: "", line: 1, column: 1)
+    return Expression.member(.name("parts", nowhere), part, nowhere).canonicalText
   }
 
   /// The names that could be measured; those of a mixed dataset's parts, which are not known before it
@@ -155,8 +170,11 @@ struct FairnessStageOptions: Sendable {
         }
         for list in columns {
           let own = Self.name(metric.name, list)
-          names += [own, Self.name(metric.name, list, prefix: "against")]
-          names.append(Self.name(metric.name, list, prefix: "change"))
+          names.append(own)
+          if hasAgainst {
+            names.append(Self.name(metric.name, list, prefix: "against"))
+            names.append(Self.name(metric.name, list, prefix: "change"))
+          }
           names += asked.filter { $0.hasPrefix("parts.") && $0.hasSuffix(".\(own)") }
         }
       }

@@ -47,6 +47,7 @@ struct Expectation: Sendable {
   var index: Int
   /// One for most checks, several for `unique`, none for the whole.
   var columns: [String]
+  var columnSpans: [SourceSpan]
   var check: Check
   /// The share of the checked rows in which it has to hold.
   var mostly: Double
@@ -81,7 +82,7 @@ extension Expectation {
     .optional("in", .list(.scalar), "Values are among these."),
     .optional("not-in", .list(.scalar), "Values are none of these."),
     .optional(
-      "matches", .text, "Texts match this regular expression, as the function `matches` does."),
+      "matches", .text, "Whole texts fit this regular expression, as with the function `matches`."),
     .optional("length", rangeOrCount, "Texts have this many characters."),
     .optional("type", .choice(ColumnType.allCases.map(\.rawValue)), "The column is of this type."),
     .optional("distinct", rangeOrCount, "How many different values there are."),
@@ -136,6 +137,7 @@ extension Expectation {
     let column = node["column"]?.text
     let several = node["columns"]?.items.compactMap(\.text)
     columns = several ?? column.map { [$0] } ?? []
+    columnSpans = node["columns"]?.items.map(\.span) ?? node["column"].map { [$0.span] } ?? []
     mostly = node["mostly"]?.double ?? 1
     scope = node["where"]
     action = node["severity"]?.text == "warn" ? .warn : .fail
@@ -262,8 +264,10 @@ extension Expectation {
 extension Expectation {
   /// Reports what does not fit the dataset.
   func check(against schema: Schema, report: inout Diagnostics) {
-    for name in columns where schema[name] == nil {
-      report.append(Self.unknown(name, schema, at: span))
+    for (index, name) in columns.enumerated() where schema[name] == nil {
+      report.append(
+        Self.unknown(
+          name, schema, at: columnSpans.indices.contains(index) ? columnSpans[index] : span))
     }
     if columns.contains(where: { schema[$0] == nil }) { return }
     if let scope { _ = condition(scope.text ?? "", at: scope.span, schema, report: &report) }
@@ -290,7 +294,7 @@ extension Expectation {
     report.append(
       .error(
         "AX0757", at: checkSpan,
-        "'\(check)' needs \(wanted), and '\(columns.first ?? "")' is \(type?.rawValue ?? "nothing")"
+        "'\(check)' needs \(wanted), and '\(columns.first ?? "")' is of type \(type?.rawValue ?? "nothing")"
       ))
   }
 
@@ -312,7 +316,8 @@ extension Expectation {
     guard expression.type == .bool else {
       report.append(
         .error(
-          "AX0758", at: span, "'\(text)' is \(expression.type.rawValue), not true or false"))
+          "AX0758", at: span, "'\(text)' is of type \(expression.type.rawValue), not true or false",
+          hint: "compare it with something: '\(text) > 0'"))
       return nil
     }
     return expression

@@ -15,15 +15,14 @@ struct ExpectationTask {
     var bytes: PackedWriter
   }
 
-  /// - Parameter known: for `references`, the rising keys of the other dataset by expectation.
-  func run(_ batch: Batch, known: [Int: [RowKey]]) throws -> ([ExpectationTally], [Collected]) {
+  func run(_ batch: Batch) throws -> ([ExpectationTally], [Collected]) {
     var tallies: [ExpectationTally] = []
     var collected: [Collected] = []
     for expectation in expectations {
       let scope = try mask(expectation, batch)
       var tally = ExpectationTally()
       for row in 0..<batch.rows where scope?[row] != false { tally.rows += 1 }
-      try count(expectation, batch, scope, known, &tally, &collected)
+      try count(expectation, batch, scope, &tally, &collected)
       tallies.append(tally)
     }
     return (tallies, collected)
@@ -39,7 +38,7 @@ struct ExpectationTask {
   }
 
   private func count(
-    _ expectation: Expectation, _ batch: Batch, _ scope: Bitmap?, _ known: [Int: [RowKey]],
+    _ expectation: Expectation, _ batch: Batch, _ scope: Bitmap?,
     _ tally: inout ExpectationTally, _ collected: inout [Collected]
   ) throws {
     let columns = expectation.columns.compactMap { batch[$0] }
@@ -58,19 +57,7 @@ struct ExpectationTask {
           if !bits[row] { tally.fail(row) }
         }
       }
-    case .references:
-      guard let column = columns.first else { return }
-      let keys = RowHash.keys([column], rows: batch.rows)
-      let targets = known[expectation.index] ?? []
-      for row in 0..<batch.rows where scope?[row] != false {
-        if column.isMissing(row) {
-          tally.missing += 1
-        } else {
-          tally.checked += 1
-          if !Self.contains(targets, keys[row]) { tally.fail(row) }
-        }
-      }
-    case .unique:
+    case .unique, .references:
       var out = PackedWriter()
       let keys = RowHash.keys(columns, rows: batch.rows)
       var kept: [(RowKey, Int)] = []
@@ -84,8 +71,7 @@ struct ExpectationTask {
       }
       kept.sort { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1 < $1.1 }
       tally.checked = kept.count
-      RowKeys.write(kept.map(\.0), to: &out)
-      out.append(kept.map(\.1))
+      KeyFile.write(kept.map(\.0), rows: kept.map(\.1), to: &out)
       collected.append(Collected(index: expectation.index, bytes: out))
     case .increasing(let strictly):
       guard let numbers = columns.first?.numbers else { return }
@@ -119,7 +105,7 @@ struct ExpectationTask {
             seen.insert(keys[row])
           }
         }
-        RowKeys.write(seen.sorted(), to: &out)
+        KeyFile.write(seen.sorted(), to: &out)
         collected.append(Collected(index: expectation.index, bytes: out))
       case .median:
         var values: [Double] = []
@@ -127,7 +113,7 @@ struct ExpectationTask {
           if value.isNaN { tally.missing += 1 } else { values.append(value) }
         }
         tally.checked = values.count
-        out.append(values.sorted())
+        NumberFile.write(values.sorted(), to: &out)
         collected.append(Collected(index: expectation.index, bytes: out))
       case .nullShare:
         for row in 0..<batch.rows where scope?[row] != false {
@@ -147,16 +133,6 @@ struct ExpectationTask {
       }
     case .type: break
     }
-  }
-
-  private static func contains(_ keys: [RowKey], _ key: RowKey) -> Bool {
-    var low = 0
-    var high = keys.count
-    while low < high {
-      let middle = (low + high) / 2
-      if keys[middle] < key { low = middle + 1 } else { high = middle }
-    }
-    return low < keys.count && keys[low] == key
   }
 
   /// The columns that the expectations read, in the schema's order.

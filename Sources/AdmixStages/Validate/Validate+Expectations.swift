@@ -24,6 +24,7 @@ struct ExpectationResult: Sendable {
   ) {
     self.expectation = expectation
     self.tally = tally
+    if case .figure(.rowCount, _) = expectation.check { self.tally.checked = tally.rows }
     switch expectation.check {
     case .rows, .unique, .increasing, .references:
       measurement = .share(
@@ -88,11 +89,11 @@ struct ExpectationResult: Sendable {
       CheckReport.Section(
         title: "Expectations",
         text:
-          "Each check counts the rows that have something to check; 'holds' is the share in which it holds, with its 95 % interval, or the figure itself. Rows are counted from 1.",
+          "Each check counts the rows that have something to check; 'holds' is the share of them in which it holds, with its 95 % interval, or the figure itself. Rows with a missing value have nothing to check, except for 'not-null' and 'null-share'. Rows are counted from 1.",
         tables: [
           CheckReport.Table(
             columns: [
-              "expectation", "rows checked", "failing", "holds", "first failing rows", "result",
+              "Expectation", "Rows checked", "Failing", "Holds", "First failing rows", "Passed",
             ],
             rows: results.map { result in
               [
@@ -110,7 +111,6 @@ struct ExpectationResult: Sendable {
 extension Validate {
   func checkExpectations(_ frame: ValidateFrame) async throws -> [ExpectationResult] {
     let stage = frame.stage
-    let known = try await keys(frame)
     let columns = try ExpectationTask.columns(expectations, frame.table.schema)
     let parameters: JSONValue = .object([
       "expect": .array(expectations.map(\.source)),
@@ -119,8 +119,8 @@ extension Validate {
     let outputs = try await stage.run(
       frame.table.partitions.map { partition in
         TaskRequest(
-          step: "expect", parameters: parameters,
-          inputs: known.merging(["partition": [partition]]) { $1 }, expectedRows: partition.rows)
+          step: "expect", parameters: parameters, inputs: ["partition": [partition]],
+          expectedRows: partition.rows)
       })
     let offsets = frame.table.offsets
     var tallies = [ExpectationTally](repeating: ExpectationTally(), count: expectations.count)
@@ -135,28 +135,39 @@ extension Validate {
       }
     }
     var figures: [Int: Double] = [:]
-    var requests: [(Int, TaskRequest)] = []
+    var requests: [(position: Int, request: TaskRequest)] = []
     for (position, expectation) in expectations.enumerated() {
       guard let kind = expectation.collects else { continue }
-      requests.append(
-        (
-          position,
-          TaskRequest(
-            step: "collect",
-            parameters: .object([
-              "kind": .string(kind), "offsets": .array(offsets.dropLast().map { JSONValue($0) }),
-            ]),
-            inputs: [
-              "parts": outputs.flatMap { $0.artifacts["collected.\(expectation.index)"] ?? [] }
-            ])
-        ))
-    }
-    for ((position, _), output) in zip(requests, try await stage.run(requests.map(\.1))) {
-      figures[position] = output.value["figure"]?.double
-      if case .unique = expectations[position].check {
-        tallies[position].failing = output.value["failing"]?.int ?? 0
-        tallies[position].first = (output.value["first"]?.array ?? []).compactMap(\.int)
+      var inputs = [
+        "parts": outputs.flatMap { $0.artifacts["collected.\(expectation.index)"] ?? [] }
+      ]
+      inputs["known"] = try await keys(expectation, frame)
+      let known = (inputs["known"] ?? []).reduce(0) { $0 + $1.bytes } / 16
+      for bucket in kind == "median"
+        ? [KeyBucket(bits: 0, index: 0)]
+        : KeyBucket.all(of: max(frame.table.rows, known))
+      {
+        requests.append(
+          (
+            position,
+            TaskRequest(
+              step: "collect",
+              parameters: .object([
+                "kind": .string(kind), "bits": JSONValue(bucket.bits),
+                "bucket": JSONValue(bucket.index),
+                "offsets": .array(offsets.dropLast().map { JSONValue($0) }),
+              ]), inputs: inputs)
+          ))
       }
+    }
+    for ((position, _), output) in zip(requests, try await stage.run(requests.map(\.request))) {
+      if let figure = output.value["figure"]?.double { figures[position, default: 0] += figure }
+      tallies[position].failing += output.value["failing"]?.int ?? 0
+      tallies[position].first += (output.value["first"]?.array ?? []).compactMap(\.int)
+    }
+    for position in tallies.indices {
+      tallies[position].first = Array(
+        tallies[position].first.sorted().prefix(ExpectationTally.mostRowsShown))
     }
     return expectations.indices.map {
       ExpectationResult(
@@ -165,30 +176,22 @@ extension Validate {
     }
   }
 
-  /// The keys that `references` looks up, joined for each expectation.
-  private func keys(_ frame: ValidateFrame) async throws -> [String: [Artifact]] {
-    var known: [String: [Artifact]] = [:]
-    for expectation in expectations {
-      guard case .references(let column) = expectation.check,
-        let artifact = frame.stage.inputs[expectation.edgeRole]
-      else { continue }
-      let manifest = try frame.stage.artifacts.dataset(artifact)
-      let parameters: JSONValue = .object([
-        "schema": try ValidateFrame.parameter(manifest.schema, [column])
-      ])
-      let parts = try await frame.stage.run(
-        manifest.partitions.map {
-          TaskRequest(
-            step: "keys", parameters: parameters, inputs: ["partition": [$0]],
-            expectedRows: $0.rows)
-        })
-      let joined = try await frame.stage.run([
+  /// The keys that `references` looks up, by partition of the other dataset.
+  private func keys(_ expectation: Expectation, _ frame: ValidateFrame) async throws -> [Artifact] {
+    guard case .references(let column) = expectation.check,
+      let artifact = frame.stage.inputs[expectation.edgeRole]
+    else { return [] }
+    let manifest = try frame.stage.artifacts.dataset(artifact)
+    let parameters: JSONValue = .object([
+      "schema": try ValidateFrame.parameter(manifest.schema, [column])
+    ])
+    let parts = try await frame.stage.run(
+      manifest.partitions.map {
         TaskRequest(
-          step: "join-keys", inputs: ["parts": parts.flatMap { $0.artifacts["keys"] ?? [] }])
-      ])
-      known["known.\(expectation.index)"] = joined.first?.artifacts["keys"] ?? []
-    }
-    return known
+          step: "keys", parameters: parameters, inputs: ["partition": [$0]],
+          expectedRows: $0.rows)
+      })
+    return parts.flatMap { $0.artifacts["keys"] ?? [] }
   }
 
   func performKeys(_ task: any TaskContext) throws -> TaskOutputs {
@@ -196,37 +199,19 @@ extension Validate {
     guard let column = batch.columns.first else { throw PackedReader.damaged }
     let hashes = RowHash.keys([column], rows: batch.rows)
     let keys = Set((0..<batch.rows).filter { !column.isMissing($0) }.map { hashes[$0] }).sorted()
-    return TaskOutputs(["keys": [try publish(keys, task)]])
-  }
-
-  func performJoinKeys(_ task: any TaskContext) throws -> TaskOutputs {
-    var keys: Set<RowKey> = []
-    for part in task.request.inputs["parts"] ?? [] {
-      var reader = PackedReader(try task.artifacts.read(part))
-      keys.formUnion(try RowKeys.read(from: &reader))
-    }
-    return TaskOutputs(["keys": [try publish(keys.sorted(), task)]])
-  }
-
-  private func publish(_ keys: [RowKey], _ task: any TaskContext) throws -> Artifact {
     var out = PackedWriter()
-    RowKeys.write(keys, to: &out)
-    return try task.artifacts.publish(out.data, kind: .statistics, rows: nil)
+    KeyFile.write(keys, to: &out)
+    task.progress(rows: batch.rows)
+    return TaskOutputs([
+      "keys": [try task.artifacts.publish(out.data, kind: .statistics, rows: nil)]
+    ])
   }
 
   func performExpect(_ task: any TaskContext) throws -> TaskOutputs {
     let schema = try task.parameter(Schema.self, "schema")
     let batch = try task.rows(schema)
-    var known: [Int: [RowKey]] = [:]
-    for expectation in expectations {
-      guard let artifact = task.request.inputs["known.\(expectation.index)"]?.first else {
-        continue
-      }
-      var reader = PackedReader(try task.artifacts.read(artifact))
-      known[expectation.index] = try RowKeys.read(from: &reader)
-    }
     let (tallies, collected) = try ExpectationTask(expectations: expectations, schema: schema)
-      .run(batch, known: known)
+      .run(batch)
     var artifacts: [String: [Artifact]] = [:]
     for item in collected {
       artifacts["collected.\(item.index)"] = [
@@ -237,56 +222,61 @@ extension Validate {
     return TaskOutputs(artifacts, value: try ValidateFrame.json(tallies))
   }
 
-  /// Joins what the partitions collected: 24 bytes for each row that `unique` looks at.
+  /// Joins what the partitions collected of one bucket of keys: at most a few tens of megabytes,
+  /// however many rows there are.
   func performCollect(_ task: any TaskContext) throws -> TaskOutputs {
-    let offsets = (task.request.parameters["offsets"]?.array ?? []).compactMap(\.int)
+    let parameters = task.request.parameters
+    let offsets = (parameters["offsets"]?.array ?? []).compactMap(\.int)
+    let bucket = KeyBucket(
+      bits: parameters["bits"]?.int ?? 0, index: parameters["bucket"]?.int ?? 0)
     let parts = task.request.inputs["parts"] ?? []
-    switch task.request.parameters["kind"]?.string {
+    switch parameters["kind"]?.string {
     case "distinct":
       var seen: Set<RowKey> = []
       for part in parts {
-        var reader = PackedReader(try task.artifacts.read(part))
-        seen.formUnion(try RowKeys.read(from: &reader))
+        seen.formUnion(try KeyFile(task.artifacts.mapped(part)).keys(bucket))
+        try task.checkCancellation()
       }
       return TaskOutputs(value: .object(["figure": JSONValue(seen.count)]))
     case "median":
-      var values: [Double] = []
-      for part in parts {
-        var reader = PackedReader(try task.artifacts.read(part))
-        values += try reader.doubles()
+      let median = NumberFile.median(try parts.map { try NumberFile(task.artifacts.mapped($0)) })
+      return TaskOutputs(value: .object(median.map { ["figure": .double($0)] } ?? [:]))
+    default: break
+    }
+    var entries: [(key: RowKey, row: Int)] = []
+    for (index, part) in parts.enumerated() {
+      let file = try KeyFile(task.artifacts.mapped(part))
+      let places = try file.places(bucket)
+      guard index < offsets.count else { throw PackedReader.damaged }
+      for (key, row) in zip(try file.keys(places), try file.rows(places)) {
+        entries.append((key, row + offsets[index]))
       }
-      values.sort()
-      guard !values.isEmpty else { return TaskOutputs(value: .object([:])) }
-      let middle = values.count / 2
-      let median =
-        values.count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2
-      return TaskOutputs(value: .object(["figure": .double(median)]))
-    default:
-      var entries: [(key: RowKey, row: Int)] = []
-      for (index, part) in parts.enumerated() {
-        var reader = PackedReader(try task.artifacts.read(part))
-        let keys = try RowKeys.read(from: &reader)
-        let rows = try reader.ints()
-        guard keys.count == rows.count, index < offsets.count else { throw PackedReader.damaged }
-        for (key, row) in zip(keys, rows) { entries.append((key, row + offsets[index])) }
+      try task.checkCancellation()
+    }
+    var failing: [Int] = []
+    if parameters["kind"]?.string == "references" {
+      var known: Set<RowKey> = []
+      for part in task.request.inputs["known"] ?? [] {
+        known.formUnion(try KeyFile(task.artifacts.mapped(part)).keys(bucket))
         try task.checkCancellation()
       }
+      for entry in entries where !known.contains(entry.key) { failing.append(entry.row) }
+    } else {
       entries.sort { $0.key < $1.key }
-      var copies: [Int] = []
       for index in entries.indices {
         // Every copy fails, the first one too: none of them is the right one.
         let isCopy =
           index > 0 && entries[index - 1].key == entries[index].key
           || index + 1 < entries.count && entries[index + 1].key == entries[index].key
-        if isCopy { copies.append(entries[index].row) }
+        if isCopy { failing.append(entries[index].row) }
       }
-      copies.sort()
-      return TaskOutputs(
-        value: .object([
-          "failing": JSONValue(copies.count),
-          "first": .array(copies.prefix(ExpectationTally.mostRowsShown).map { JSONValue($0) }),
-        ]))
     }
+    failing.sort()
+    return TaskOutputs(
+      value: .object([
+        "failing": JSONValue(failing.count),
+        "first": .array(failing.prefix(ExpectationTally.mostRowsShown).map { JSONValue($0) }),
+      ]))
   }
 }
 
@@ -295,6 +285,7 @@ extension Expectation {
   var collects: String? {
     switch check {
     case .unique: "unique"
+    case .references: "references"
     case .figure(.distinct, _): "distinct"
     case .figure(.median, _): "median"
     default: nil

@@ -1,6 +1,5 @@
 import AdmixData
 import AdmixEngine
-import AdmixExpression
 import AdmixModel
 import AdmixStatistics
 
@@ -53,12 +52,13 @@ extension Validate {
         throw PackedReader.damaged
       }
       let result = try stage.artifacts.decode(FidelityResult.self, from: artifact)
-      result.tell(isSynthetic: index > 0, in: &report)
-      if index == 0 {
-        said.append("fidelity " + Self.words(result.scores.overall))
-      } else {
-        said.append("of the synthetic rows alone " + Self.words(result.scores.overall))
+      result.tell(synthetic: index > 0 ? frame.synthetic : nil, in: &report)
+      let chance = result.scores.expectedOverall.map {
+        " (real data \(Self.words(Measurement($0))))"
       }
+      said.append(
+        (index == 0 ? "fidelity " : "of the synthetic rows alone ")
+          + Self.words(result.scores.overall) + (chance ?? ""))
     }
     let left = frame.table.schema.names.filter { !names.contains($0) && !Schema.isOrigin($0) }
     if !left.isEmpty, let last = report.sections.indices.last {
@@ -69,8 +69,8 @@ extension Validate {
 
   static func words(_ measurement: Measurement) -> String {
     guard let value = measurement.value else { return "unknown" }
-    return String(Int((value * 1000).rounded()) / 10) + "."
-      + String(Int((value * 1000).rounded()) % 10) + " %"
+    let tenths = Int((value * 1000).rounded())
+    return "\(tenths / 10).\(tenths % 10) %"
   }
 
   /// A table, or the rows of some origins of it.
@@ -116,8 +116,7 @@ extension Validate {
       let next = try Profile(from: &reader)
       if sum == nil { sum = next } else { try sum?.merge(next) }
     }
-    guard let sum else { throw PackedReader.damaged }
-    return sum
+    return try sum ?? Profile(columns: task.parameter([ComparedColumn].self, "columns"))
   }
 
   private func tables(_ task: any TaskContext, _ input: String) throws -> PairTables {
@@ -127,8 +126,7 @@ extension Validate {
       let next = try PairTables(from: &reader)
       if sum == nil { sum = next } else { try sum?.merge(next) }
     }
-    guard let sum else { throw PackedReader.damaged }
-    return sum
+    return try sum ?? PairTables(plan: plan(task))
   }
 
   private func plan(_ task: any TaskContext) throws -> PairPlan {
@@ -174,15 +172,14 @@ struct FidelityResult: Sendable, Codable {
   var scores: FidelityScores
   var curves: [DistributionCurve]
 
-  func tell(isSynthetic: Bool, in report: inout CheckReport) {
+  func tell(synthetic: String?, in report: inout CheckReport) {
+    let isSynthetic = synthetic != nil
     let prefix = isSynthetic ? "fidelity.synthetic." : "fidelity."
     report.metrics[prefix + "overall"] = scores.overall
     report.metrics[prefix + "column_shapes"] = scores.columnShapes
     report.metrics[prefix + "pair_trends"] = scores.pairTrends
     func key(_ function: String, _ columns: [String]) -> String {
-      let nowhere = SourceSpan(file: "", line: 1, column: 1)
-      return Expression.call(prefix + function, columns.map { .name($0, nowhere) }, nowhere)
-        .canonicalText
+      Validate.name(prefix + function, columns)
     }
     for column in scores.columns {
       var distance = column.score
@@ -196,15 +193,16 @@ struct FidelityResult: Sendable, Codable {
     for pair in scores.pairs {
       report.metrics[key("pair", [pair.first, pair.second])] = pair.score
     }
-    report.sections.append(section(isSynthetic: isSynthetic))
+    report.sections.append(section(synthetic: synthetic))
   }
 
-  private func section(isSynthetic: Bool) -> CheckReport.Section {
+  private func section(synthetic: String?) -> CheckReport.Section {
+    let isSynthetic = synthetic != nil
     func expected(_ value: Double?) -> CheckReport.Cell {
       .share(value.map { Measurement($0) } ?? .undefined("not computed"))
     }
     let overview = CheckReport.Table(
-      columns: ["score", "value", "real samples of this size"],
+      columns: ["Score", "Value", "By chance"],
       rows: [
         [.text("overall"), .share(scores.overall), expected(scores.expectedOverall)],
         [
@@ -219,8 +217,7 @@ struct FidelityResult: Sendable, Codable {
     let columns = CheckReport.Table(
       title: "Columns",
       columns: [
-        "column", "distance", "shape", "real samples of this size", "coverage", "adherence",
-        "missing",
+        "Column", "Distance", "Shape", "By chance", "Coverage", "Adherence", "Missing",
       ],
       rows: scores.columns.map {
         [
@@ -234,7 +231,7 @@ struct FidelityResult: Sendable, Codable {
       }
     let pairs = CheckReport.Table(
       title: "Pairs furthest from the reference",
-      columns: ["first", "second", "compared by", "score", "real samples of this size"],
+      columns: ["First", "Second", "Compared by", "Score", "By chance"],
       rows: worst.prefix(15).map {
         [
           .text($0.first), .text($0.second), .text($0.metric), .share($0.score),
@@ -247,7 +244,7 @@ struct FidelityResult: Sendable, Codable {
         series: [
           CheckReport.Series(name: "score", values: scores.columns.map(\.score)),
           CheckReport.Series(
-            name: "real samples of this size",
+            name: "by chance",
             values: scores.columns.map {
               $0.expected.map { Measurement($0) } ?? .undefined("not computed")
             }),
@@ -268,7 +265,7 @@ struct FidelityResult: Sendable, Codable {
     return CheckReport.Section(
       title: isSynthetic ? "Fidelity of the synthetic rows" : "Fidelity",
       text:
-        "Scores go from 0 to 1, and 1 is best. A column's shape is 1 − the Kolmogorov-Smirnov distance (numbers, dates) or 1 − the total variation distance (categories, a missing value being one). A pair's trend is 1 − half the difference of Pearson's correlations (two numbers) or 1 − the total variation distance of the joint table (numbers in the reference's deciles). 'Overall' is the mean of both means. Beside each score stands what two samples of real data of these sizes would get on average. Coverage is the part of the real range or of the real categories that occurs; adherence the part of the rows inside it. \(scores.rows) rows against \(scores.referenceRows).",
+        "Scores go from 0 to 1, and 1 is best. A column's shape is 1 − the Kolmogorov-Smirnov distance (ks: numbers, dates) or 1 − the total variation distance (tv: categories, a missing value being one). A pair's trend is 1 − half the difference of Pearson's correlations (two numbers) or 1 − the total variation distance of the joint table (numbers in the reference's deciles). 'Overall' is the mean of the means of both. 'By chance' is what two samples of real data of these sizes would get on average: a score near it cannot be told from real data, and rows that were asked for on purpose (a condition, a balance) lie below it. Coverage is the part of the real range or of the real categories that occurs; adherence the part of the values inside it; missing is 1 − the difference of the shares of missing values. \(scores.rows) rows against \(scores.referenceRows) of the reference.\(synthetic ?? "")",
       charts: charts, tables: [overview, columns, pairs])
   }
 

@@ -11,6 +11,12 @@ extension ValidateFrame {
     return nil
   }
 
+  /// Which rows count as synthetic, for the reader of a section.
+  var synthetic: String {
+    guard let origins, !origins.isEmpty else { return "" }
+    return " Synthetic are the rows that come from \(origins.joined(separator: ", "))."
+  }
+
   var originsParameter: JSONValue {
     origins.map { .array($0.map { .string($0) }) } ?? .null
   }
@@ -52,22 +58,37 @@ extension Validate {
       title: "Exact copies",
       text:
         "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share says how many a generator without memory would hit."
-    )
+        + frame.synthetic)
     func finish(_ share: Measurement, _ baseline: Measurement, _ excess: Measurement) {
       report.metrics["privacy.copies.share"] = share
       report.metrics["privacy.copies.baseline"] = baseline
       report.metrics["privacy.copies.excess"] = excess
+      func row(_ what: String, _ share: Measurement) -> [CheckReport.Cell] {
+        let found = share.value.flatMap { value in
+          share.support.map { Int((value * Double($0)).rounded()) }
+        }
+        return [
+          .text(what), found.map { .count($0) } ?? .text(""),
+          share.support.map { .count($0) } ?? .text(""), .share(share),
+        ]
+      }
       section.tables = [
         CheckReport.Table(
-          columns: ["what", "share"],
+          columns: ["Synthetic rows", "Found", "Of", "Share"],
           rows: [
-            [.text("synthetic rows equal to a reference row"), .share(share)],
-            [.text("synthetic rows equal to a holdout row"), .share(baseline)],
-            [.text("excess, with a holdout scaled to as many rows"), .measurement(excess)],
+            row("equal to a row of the reference", share),
+            row("equal to a row of the holdout", baseline),
+            [
+              .text("excess over chance, the holdout's share scaled to as many rows"), .text(""),
+              .text(""), .share(excess),
+            ],
           ])
       ]
       report.sections.append(section)
-      said.append("copies " + Self.words(share))
+      said.append(
+        share.value == nil
+          ? "copies unknown (\(share.reason ?? "not computed"))"
+          : "\(Self.words(share)) of synthetic rows are copies of real ones")
     }
     if let lack = frame.lackOfSynthetic {
       return finish(.undefined(lack), .undefined(lack), .undefined(lack))
@@ -90,33 +111,33 @@ extension Validate {
     let other = try frame.holdout.map { try requests($0, onlySynthetic: false) } ?? []
     let hashes = try await frame.stage.run(synthetic + real + other)
       .map { $0.artifacts["keys"] ?? [] }
-    let counted = try await frame.stage.run([
-      TaskRequest(
-        step: "copies",
-        inputs: [
-          "synthetic": hashes[..<synthetic.count].flatMap { $0 },
-          "reference": hashes[synthetic.count..<synthetic.count + real.count].flatMap { $0 },
-          "holdout": hashes[(synthetic.count + real.count)...].flatMap { $0 },
-        ])
-    ])
-    let value = counted.first?.value
-    let rows = value?["rows"]?.int ?? 0
+    let inputs = [
+      "synthetic": hashes[..<synthetic.count].flatMap { $0 },
+      "reference": hashes[synthetic.count..<synthetic.count + real.count].flatMap { $0 },
+      "holdout": hashes[(synthetic.count + real.count)...].flatMap { $0 },
+    ]
+    let counted = try await frame.stage.run(
+      KeyBucket.all(of: max(reference.rows, frame.holdout?.rows ?? 0)).map {
+        TaskRequest(
+          step: "copies",
+          parameters: .object(["bits": JSONValue($0.bits), "bucket": JSONValue($0.index)]),
+          inputs: inputs)
+      })
+    func sum(_ name: String) -> Int { counted.reduce(0) { $0 + ($1.value[name]?.int ?? 0) } }
+    let rows = sum("rows")
     let share = Measurement.share(
-      value?["reference"]?.int ?? 0, of: rows, none: "no row of the dataset is synthetic")
+      sum("reference"), of: rows, none: "no row of the dataset is synthetic")
     guard let holdout = frame.holdout else {
       return finish(
         share, .undefined("there is no holdout"), .undefined("there is no holdout"))
     }
     let baseline = Measurement.share(
-      value?["holdout"]?.int ?? 0, of: rows, none: "no row of the dataset is synthetic")
+      sum("holdout"), of: rows, none: "no row of the dataset is synthetic")
     // A smaller holdout is hit less often by chance alone: its share is scaled to the reference's size.
     let scale = holdout.rows > 0 ? Double(reference.rows) / Double(holdout.rows) : .nan
     let excess: Measurement =
-      if let a = share.value, let b = baseline.value, scale.isFinite {
-        Measurement(a - min(1, b * scale), support: rows)
-      } else {
-        .undefined("the holdout has no rows")
-      }
+      scale.isFinite
+      ? share.minus(baseline.scaled(by: scale)) : .undefined("the holdout has no rows")
     finish(share, baseline, excess)
   }
 
@@ -125,21 +146,24 @@ extension Validate {
     let names = (task.request.parameters["columns"]?.array ?? []).compactMap(\.string)
     let keys = RowHash.keys(names.compactMap { batch[$0] }, rows: batch.rows).sorted()
     var out = PackedWriter()
-    RowKeys.write(keys, to: &out)
+    KeyFile.write(keys, to: &out)
     task.progress(rows: batch.rows)
     return TaskOutputs([
       "keys": [try task.artifacts.publish(out.data, kind: .statistics, rows: batch.rows)]
     ])
   }
 
-  /// Joins keys: 16 bytes for each row of the reference and the holdout.
+  /// Joins the keys of one bucket.
   func performCopies(_ task: any TaskContext) throws -> TaskOutputs {
-    func keys(_ artifact: Artifact) throws -> [RowKey] {
-      var reader = PackedReader(try task.artifacts.read(artifact))
-      return try RowKeys.read(from: &reader)
-    }
+    let bucket = KeyBucket(
+      bits: task.request.parameters["bits"]?.int ?? 0,
+      index: task.request.parameters["bucket"]?.int ?? 0)
     func all(_ input: String) throws -> [RowKey] {
-      var list = try (task.request.inputs[input] ?? []).flatMap(keys)
+      var list: [RowKey] = []
+      for part in task.request.inputs[input] ?? [] {
+        list += try KeyFile(task.artifacts.mapped(part)).keys(bucket)
+        try task.checkCancellation()
+      }
       list.sort()
       return list
     }
@@ -149,7 +173,7 @@ extension Validate {
     var inReference = 0
     var inHoldout = 0
     for part in task.request.inputs["synthetic"] ?? [] {
-      let synthetic = try keys(part)
+      let synthetic = try KeyFile(task.artifacts.mapped(part)).keys(bucket)
       rows += synthetic.count
       inReference += RowKeys.common(synthetic, in: real)
       inHoldout += RowKeys.common(synthetic, in: other)
@@ -214,11 +238,12 @@ extension Validate {
         records.toHoldout += (output.value["holdout"]?.array ?? []).compactMap(\.double)
       }
     }
-    tell(records, lack: lack, compared: compared, columns.count, in: &report, &said)
+    tell(
+      records, lack: lack, compared: compared, columns.count, frame.synthetic, in: &report, &said)
   }
 
   private func tell(
-    _ records: ClosestRecords, lack: String?, compared: Int, _ columns: Int,
+    _ records: ClosestRecords, lack: String?, compared: Int, _ columns: Int, _ synthetic: String,
     in report: inout CheckReport, _ said: inout [String]
   ) {
     let rows = records.toTraining.count
@@ -240,12 +265,12 @@ extension Validate {
     report.metrics["privacy.dcr.holdout_p5"] = quantile(records.toHoldout, 0.05)
     report.sections.append(
       CheckReport.Section(
-        title: "Privacy",
+        title: "Distance to the closest record (privacy screen)",
         text:
-          "Distance to the closest record (DCR), from 0 (equal) to 1, a mean over \(columns) columns: numbers by their distance over the reference's range, categories equal or not. \(rows) synthetic rows were compared with \(compared) rows of the reference and as many of the holdout, drawn with the seed. The share that lies closer to the reference, a tie counting half, is 0.5 where nothing was memorised. This is a screen, not evidence: distances miss some leaks.",
+          "Distance to the closest record (DCR), from 0 (equal) to 1, a mean over \(columns) columns: numbers by their distance over the reference's range, categories equal or not. \(rows) synthetic rows were compared with \(compared) rows of the reference and as many of the holdout, drawn with the seed. The share that lies closer to the reference, a tie counting half, is 0.5 where nothing was memorised. This is a screen, not evidence of privacy: some leaks leave no trace in distances (Yao et al., The DCR Delusion, arXiv 2505.01524).\(synthetic)",
         tables: [
           CheckReport.Table(
-            columns: ["figure", "to the reference", "to the holdout"],
+            columns: ["Distance", "To the reference", "To the holdout"],
             rows: [
               [
                 .text("5th percentile"), .measurement(quantile(records.toTraining, 0.05)),
@@ -257,13 +282,17 @@ extension Validate {
               ],
             ]),
           CheckReport.Table(
-            columns: ["figure", "value"],
+            columns: ["Figure", "Value"],
             rows: [
               [.text("share closer to the reference"), .share(share)],
               [.text("ties"), .count(records.ties)],
             ]),
         ]))
-    said.append(Self.words(share) + " of synthetic rows lie closer to the reference")
+    said.append(
+      share.value == nil
+        ? "distances unknown (\(share.reason ?? "not computed"))"
+        : "\(Self.words(share)) of synthetic rows lie closer to the reference than to the holdout (a screen)"
+    )
   }
 
   /// Takes the rows with the smallest random numbers: the same ones however the dataset is cut.

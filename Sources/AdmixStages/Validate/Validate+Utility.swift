@@ -20,8 +20,10 @@ extension Validate {
       throw TaskFailure(
         .error(
           "AX0762", at: options.targetSpan,
-          "'\(options.target)' cannot be learned: the dataset, the reference and the holdout do not all have it",
-          cause: "columns that are an id or ignored are not looked at either"))
+          "'\(options.target)' cannot be learned",
+          cause:
+            "the dataset, the reference and the holdout do not all have it in one kind, or it is an id or ignored"
+        ))
     }
     columns.sort { a, _ in a.name == options.target }
 
@@ -95,23 +97,19 @@ extension Validate {
       }
       report.metrics["utility.\(model).ratio"] = ratio("tstr")
       if frame.origins != nil { report.metrics["utility.\(model).mixed_ratio"] = ratio("mixed") }
-      let title = "\(model) learns from synthetic rows "
+      let figures = ["trtr", "tstr"].map { scores[$0]?.auc.value.map(Self.decimals) ?? "unknown" }
       said.append(
-        title
-          + (ratio("tstr").value.map {
-            Self.words(Measurement($0)) + " of what it learns from real ones"
-          }
-            ?? "nothing that could be measured"))
+        "\(model) trained on synthetic rows: AUC \(figures[1]), on real rows \(figures[0])")
     }
     report.sections.append(
       CheckReport.Section(
         title: "Utility",
         text:
-          "Models that predict '\(options.target)', trained on different rows and all tested on the holdout. AUC is the chance that a positive row scores above a negative one: 0.5 is guessing, 1 is best. Features are the compared columns; numbers are standardised by the reference, each of the \(FeatureEncoding.mostCategories) most frequent categories of a column has a weight, and at most \(options.rows) rows are learned from.",
+          "Models that predict '\(options.target)', trained on different rows and all tested on the holdout. AUC is the chance that a positive row scores above a negative one: 0.5 is guessing, 1 is best; its interval is Hanley and McNeil's. Brier score and log loss are best at 0. Features are the compared columns; numbers are standardised by the reference, each of the \(FeatureEncoding.mostCategories) most frequent categories of a column has a weight, and at most \(options.rows) rows are learned from.",
         charts: [chart(report.metrics, options, trainings.map { ($0.name, $0.title) })],
         tables: [
           CheckReport.Table(
-            columns: ["model", "trained on", "rows", "AUC", "accuracy", "Brier score", "log loss"],
+            columns: ["Model", "Trained on", "Rows", "AUC", "Accuracy", "Brier score", "Log loss"],
             rows: rows)
         ]))
   }
@@ -128,6 +126,13 @@ extension Validate {
             metrics["utility.\($0).\(name).auc"] ?? .undefined("not trained")
           })
       }, reference: 0.5, isShare: false)
+  }
+
+  /// Three decimals.
+  private static func decimals(_ value: Double) -> String {
+    let thousandths = Int((value * 1000).rounded())
+    let digits = String(thousandths % 1000)
+    return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
   }
 
   /// What a model depends on beside its rows: another version of a library gives other figures.

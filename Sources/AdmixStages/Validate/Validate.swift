@@ -3,12 +3,13 @@ package import AdmixEngine
 package import AdmixModel
 package import AdmixSpec
 import AdmixStatistics
+import Foundation
 
 /// Holds a dataset against what is expected of it, and a synthetic one against the real one: fidelity,
 /// copies, privacy and utility.
 package struct Validate: StageKind {
   package static let description = KindDescription(
-    name: "validate", revision: 1,
+    name: "validate", revision: 2,
     summary:
       "Checks expectations of a dataset, and measures how faithful, how private and how useful its synthetic rows are.",
     fields: [
@@ -97,9 +98,10 @@ package struct Validate: StageKind {
     {
       report.append(
         .error(
-          "AX0742", at: options.span, "nothing is checked",
+          "AX0742", at: options["expect"]?.span ?? options.span, "nothing is checked",
           hint: "add 'expect:', 'fidelity: {}', 'privacy: {}' or 'utility:'"))
     }
+    report.append(contentsOf: unknownMetrics(nil, nil))
   }
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
@@ -113,6 +115,11 @@ package struct Validate: StageKind {
         }
       }
       utility?.check(against: table, report: &report)
+      // What is unknown whatever the columns are was said when the options were read.
+      let said = Set(unknownMetrics(nil, nil).items.map(\.span))
+      report.append(
+        contentsOf: Diagnostics(
+          unknownMetrics(table, inputs["reference"]).items.filter { !said.contains($0.span) }))
     }
     return [:]
   }
@@ -144,7 +151,7 @@ package struct Validate: StageKind {
 
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
     let frame = try ValidateFrame(self, stage)
-    var report = CheckReport(title: stage.stageName)
+    var report = CheckReport(title: "Validation: \(stage.stageName)")
     var outcome = StageOutputs()
     var said: [String] = []
 
@@ -160,7 +167,9 @@ package struct Validate: StageKind {
 
     outcome.gates += gates.evaluate(report.metrics)
     let failed = outcome.gates.count { !$0.passed && $0.action == .fail }
-    if failed > 0 { said.append("\(failed) \(failed == 1 ? "gate" : "gates") failed") }
+    if failed > 0 {
+      said.append("\(failed) \(failed == 1 ? "failure stops" : "failures stop") what comes after")
+    }
     report.summary = said.joined(separator: "; ")
     outcome.artifacts["report"] = try stage.artifacts.publish(report, kind: .report)
     outcome.warnings += frame.warnings
@@ -171,7 +180,6 @@ package struct Validate: StageKind {
     switch task.request.step {
     case "expect": try performExpect(task)
     case "keys": try performKeys(task)
-    case "join-keys": try performJoinKeys(task)
     case "collect": try performCollect(task)
     case "profile": try performProfile(task)
     case "plan": try performPlan(task)
@@ -213,6 +221,7 @@ struct ValidateFrame: Sendable {
     var report = Diagnostics()
     // The schema is known for certain only now.
     var inputs = ["of": table.schema]
+    inputs["reference"] = reference?.schema
     for expectation in options.expectations {
       if let keys = try manifest(expectation.edgeRole) {
         inputs[expectation.edgeRole] = keys.schema
@@ -289,6 +298,15 @@ extension TaskContext {
     }
     let keep = batch.rows(from: origins)
     return keep.count == batch.rows ? batch : batch.taking(keep)
+  }
+}
+
+extension ArtifactAccess {
+  /// The bytes of an artifact, of which a large one costs memory only where it is looked at.
+  func mapped(_ artifact: Artifact) throws -> Data {
+    if artifact.bytes <= 1 << 16 { return try read(artifact) }
+    return try Data(
+      contentsOf: URL(fileURLWithPath: file(of: artifact)), options: .alwaysMapped)
   }
 }
 

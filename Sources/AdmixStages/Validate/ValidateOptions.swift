@@ -60,7 +60,8 @@ struct UtilityOptions: Sendable {
     case .double, .date, .datetime, .text:
       report.append(
         .error(
-          "AX0760", at: targetSpan, "'\(target)' is \(column.type.rawValue)",
+          "AX0760", at: targetSpan,
+          "'\(target)' is of type \(column.type.rawValue), which has no classes",
           cause: "models here tell two classes apart",
           hint: "derive a true-or-false column with 'transform', and name that"))
     case .category:
@@ -68,7 +69,7 @@ struct UtilityOptions: Sendable {
         report.append(
           .error(
             "AX0761", at: positiveSpan, "'\(target)' has no value '\(positive)'",
-            cause: "it has \(column.categories.prefix(12).joined(separator: ", "))",
+            cause: "nothing could be told from the rest",
             hint: Spelling.closest(to: positive, among: column.categories).map {
               "did you mean '\($0)'?"
             }))

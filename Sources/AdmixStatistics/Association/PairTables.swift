@@ -131,6 +131,13 @@ package struct PairTables: Sendable, Equatable {
 
   package init(tables: [[Int]]) { self.tables = tables }
 
+  /// Of no rows.
+  package init(plan: PairPlan) {
+    tables = plan.pairs.map { pair in
+      [Int](repeating: 0, count: plan.columns[pair[0]].bins * plan.columns[pair[1]].bins)
+    }
+  }
+
   package init(_ batch: Batch, plan: PairPlan) {
     let codes = plan.columns.map { binning in
       batch[binning.column].map { binning.codes($0) }

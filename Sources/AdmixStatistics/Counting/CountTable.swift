@@ -64,21 +64,62 @@ package struct CountTable: Hashable, Sendable, Codable {
     let kept = columns.compactMap { axis($0) }
     guard kept.count == columns.count else { return nil }
     var sum = CountTable(axes: kept.map { axes[$0] })
-    for (cell, count) in counts.enumerated() where count != 0 {
-      let codes = codes(of: cell)
-      sum.counts[sum.cell(of: kept.map { codes[$0] })] += count
+    let strides = sum.strides
+    var steps = axes.map { Array(repeating: 0, count: $0.size) }
+    for (position, index) in kept.enumerated() {
+      for code in 0..<axes[index].size { steps[index][code] = code * strides[position] }
     }
+    sum.pour(self, steps)
     return sum
+  }
+
+  /// How far apart in `counts` neighbouring codes of each axis are.
+  private var strides: [Int] {
+    var strides = Array(repeating: 1, count: axes.count)
+    for index in axes.indices.dropLast().reversed() {
+      strides[index] = strides[index + 1] * axes[index + 1].size
+    }
+    return strides
+  }
+
+  /// Adds the cells of another table, each at the sum of what its codes say.
+  ///
+  /// - Parameter steps: per axis of the other table and code, how far into `counts` it leads.
+  private mutating func pour(_ other: CountTable, _ steps: [[Int]]) {
+    guard let last = steps.last else {
+      counts[0] += other.counts[0]
+      return
+    }
+    // The outer axes move once for each run of the last one, like the wheels of a counter.
+    var codes = Array(repeating: 0, count: steps.count - 1)
+    var base = steps.dropLast().reduce(0) { $0 + $1[0] }
+    for start in stride(from: 0, to: other.counts.count, by: last.count) {
+      for code in last.indices {
+        let count = other.counts[start + code]
+        if count != 0 { counts[base + last[code]] += count }
+      }
+      for axis in codes.indices.reversed() {
+        base -= steps[axis][codes[axis]]
+        codes[axis] += 1
+        if codes[axis] < steps[axis].count {
+          base += steps[axis][codes[axis]]
+          break
+        }
+        codes[axis] = 0
+        base += steps[axis][0]
+      }
+    }
   }
 
   /// The rows that have one code of a column, without that column.
   package func slice(_ column: String, code: Int) -> CountTable? {
     guard let index = axis(column), code >= 0, code < axes[index].size else { return nil }
     var part = CountTable(axes: axes.enumerated().filter { $0.offset != index }.map(\.element))
-    for (cell, count) in counts.enumerated() where count != 0 {
-      var codes = codes(of: cell)
-      guard codes.remove(at: index) == code else { continue }
-      part.counts[part.cell(of: codes)] += count
+    // The rows of one code lie in runs of one length, evenly apart.
+    let run = strides[index]
+    let whole = run * axes[index].size
+    for (position, start) in stride(from: code * run, to: counts.count, by: whole).enumerated() {
+      for offset in 0..<run { part.counts[position * run + offset] = counts[start + offset] }
     }
     return part
   }
@@ -109,14 +150,15 @@ package struct CountTable: Hashable, Sendable, Codable {
   }
 
   private mutating func pour(_ other: CountTable) {
-    let maps = zip(axes, other.axes).map { wide, narrow in
+    let strides = strides
+    let steps = zip(axes, other.axes).enumerated().map { index, pair in
+      let (wide, narrow) = pair
       let codes = Dictionary(
         wide.values.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-      return narrow.values.map { codes[$0] ?? wide.values.count } + [wide.values.count]
+      return (narrow.values.map { codes[$0] ?? wide.values.count } + [wide.values.count])
+        .map { $0 * strides[index] }
     }
-    for (cell, count) in other.counts.enumerated() where count != 0 {
-      counts[self.cell(of: zip(other.codes(of: cell), maps).map { $1[$0] })] += count
-    }
+    pour(other, steps)
   }
 
   /// Whole numbers by size, before texts by their UTF-8 bytes.

@@ -111,8 +111,10 @@ package enum FairnessMetrics {
     init(_ reason: String) { self.reason = reason }
   }
 
-  /// Lowest and highest rate; the first of equals.
-  private static func extremes(_ groups: [Group]) -> (low: Group, high: Group)? {
+  /// Lowest and highest rate of groups that have one; the first of equals.
+  package static func extremes(_ groups: [GroupTable.Group]) -> (
+    low: GroupTable.Group, high: GroupTable.Group
+  )? {
     // Compared crosswise, exactly, so that equal rates are equal.
     func isBelow(_ a: Group, _ b: Group) -> Bool {
       let x = a.positives.multipliedFullWidth(by: b.labelled)
@@ -268,7 +270,9 @@ package enum FairnessMetrics {
     } else {
       switch rated(table) {
       case .failure(let undefined): return .undefined(undefined.reason, support: table.labelled)
-      case .success(let groups): pairs = groups.map { ($0, table.rest(without: $0)) }
+      case .success(let groups):
+        let everyone = table.everyone
+        pairs = groups.map { ($0, everyone.without($0)) }
       }
     }
     var found: (value: Double, interval: Interval?, group: Group, other: Group)?
@@ -323,9 +327,9 @@ package enum FairnessMetrics {
     let pooled = strata.pooled
     guard pooled.compared.count >= 2 else { return .undefined(few, support: pooled.labelled) }
     var found: (value: Double, group: Group)?
-    for group in pooled.compared {
-      guard let value = disparity(of: group.values, strata) else { continue }
-      if value > found?.value ?? -.infinity { found = (value, group) }
+    for (group, value) in zip(pooled.groups, disparities(strata) ?? [])
+    where group.rows > 0 && !group.isMissing && value > found?.value ?? -.infinity {
+      found = (value, group)
     }
     guard let found else { return .undefined("no row has a label", support: 0) }
     return Measurement(
@@ -335,19 +339,28 @@ package enum FairnessMetrics {
 
   /// CDDL of one group against everyone else; a share of nothing counts as 0, as in the source.
   package static func disparity(of values: [String?], _ strata: StratifiedGroups) -> Double? {
-    var sum = 0.0
+    let groups = strata.strata.first?.groups.groups ?? []
+    guard let index = groups.firstIndex(where: { $0.values == values }) else { return nil }
+    return disparities(strata)?[index]
+  }
+
+  /// CDDL of every group, in their order; nil where no row has a label.
+  private static func disparities(_ strata: StratifiedGroups) -> [Double]? {
+    var sums: [Double] = []
     var rows = 0
     for (_, table) in strata.strata {
-      let all = table.compared
-      let positives = all.reduce(0) { $0 + $1.positives }
-      let negatives = all.reduce(0) { $0 + $1.negatives }
-      let group = all.first { $0.values == values }
-      let bad = negatives > 0 ? Double(group?.negatives ?? 0) / Double(negatives) : 0
-      let good = positives > 0 ? Double(group?.positives ?? 0) / Double(positives) : 0
-      sum += Double(positives + negatives) * (bad - good)
-      rows += positives + negatives
+      if sums.isEmpty { sums = Array(repeating: 0, count: table.groups.count) }
+      let everyone = table.everyone
+      let (positives, negatives) = (everyone.positives, everyone.negatives)
+      let labelled = Double(everyone.labelled)
+      for (index, group) in table.groups.enumerated() where group.rows > 0 && !group.isMissing {
+        let bad = negatives > 0 ? Double(group.negatives) / Double(negatives) : 0
+        let good = positives > 0 ? Double(group.positives) / Double(positives) : 0
+        sums[index] += labelled * (bad - good)
+      }
+      rows += everyone.labelled
     }
-    return rows > 0 ? sum / Double(rows) : nil
+    return rows > 0 ? sums.map { $0 / Double(rows) } : nil
   }
 
   private static func conditionalDifference(_ strata: StratifiedGroups, _ options: FairnessOptions)

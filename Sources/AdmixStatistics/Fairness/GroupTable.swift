@@ -10,12 +10,19 @@ package struct GroupTable: Hashable, Sendable {
     package var classes: [Int]
     package var positives: Int
 
-    package var name: String { values.map { $0 ?? "(missing)" }.joined(separator: ", ") }
+    package var name: String { values.map { $0 ?? "(missing)" }.joined(separator: " & ") }
     package var isMissing: Bool { values.contains(nil) }
     /// Rows whose label is known: what rates are shares of.
     package var labelled: Int { classes.reduce(0, +) }
     package var negatives: Int { labelled - positives }
     package var rate: Double? { labelled > 0 ? Double(positives) / Double(labelled) : nil }
+
+    /// Fewer by the rows of a group that is part of this one.
+    package func without(_ part: Group) -> Group {
+      Group(
+        values: values, rows: rows - part.rows, classes: zip(classes, part.classes).map(-),
+        positives: positives - part.positives)
+    }
   }
 
   package var attributes: [String]
@@ -64,11 +71,14 @@ package struct GroupTable: Hashable, Sendable {
   package var compared: [Group] { groups.filter { $0.rows > 0 && !$0.isMissing } }
 
   /// All compared rows but those of one group, as one.
-  package func rest(without group: Group) -> Group {
+  package func rest(without group: Group) -> Group { everyone.without(group) }
+
+  /// All compared rows as one group.
+  package var everyone: Group {
     var sum = Group(
       values: ["(all others)"], rows: 0, classes: Array(repeating: 0, count: classes.count),
       positives: 0)
-    for other in compared where other.values != group.values {
+    for other in compared {
       sum.rows += other.rows
       sum.positives += other.positives
       for index in sum.classes.indices { sum.classes[index] += other.classes[index] }

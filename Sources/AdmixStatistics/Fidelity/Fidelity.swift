@@ -48,6 +48,16 @@ package struct Profile: Sendable, Equatable {
     moments = Self.pairs(columns).map { CoMoments(numbers[$0.0], numbers[$0.1]) }
   }
 
+  /// Of no rows.
+  package init(columns: [ComparedColumn]) {
+    rows = 0
+    counts = columns.map {
+      ValueCounts(
+        values: $0.isNumber ? .numbers([], counts: []) : .texts([], counts: []), missing: 0)
+    }
+    moments = Self.pairs(columns).map { _ in CoMoments() }
+  }
+
   /// Positions of the pairs of numbers.
   package static func pairs(_ columns: [ComparedColumn]) -> [(Int, Int)] {
     let numbers = columns.indices.filter { columns[$0].isNumber }
@@ -243,14 +253,15 @@ package struct FidelityScores: Sendable, Codable, Hashable {
           - abs(
             Double(real.missing) / Double(real.rows) - Double(other.missing) / Double(other.rows)),
         support: other.rows) : .undefined("no rows")
-    switch (real.values, other.values) {
+    let digits = max(real.cut, other.cut)
+    switch (real.shortened(to: digits).values, other.shortened(to: digits).values) {
     case (.numbers(let a, let ca), .numbers(let b, let cb)):
       let distance = Distances.ks(a, ca, b, cb)
       return ColumnScore(
         name: name, metric: "ks",
         score: distance.map { Measurement(1 - $0, support: other.present) }
           ?? .undefined("no values on one side"),
-        expected: distance.map { _ in 1 - Distances.expectedKS(real.present, other.present) },
+        expected: distance.map { _ in 1 - Distances.expectedKS(ca, other.present) },
         coverage: rangeCoverage(a, b), adherence: rangeAdherence(a, b, cb),
         missingSimilarity: missingSimilarity)
     case (.texts(let a, let ca), .texts(let b, let cb)):
@@ -265,8 +276,8 @@ package struct FidelityScores: Sendable, Codable, Hashable {
         expected: distance.map { _ in
           1 - Distances.expectedTotalVariation(withMissing.0, other.rows)
         },
-        coverage: a.isEmpty
-          ? .undefined("no real categories")
+        coverage: a.isEmpty || b.isEmpty
+          ? .undefined(a.isEmpty ? "no real categories" : "no values")
           : Measurement(Double(both) / Double(a.count), support: a.count),
         adherence: other.present == 0
           ? .undefined("no values")

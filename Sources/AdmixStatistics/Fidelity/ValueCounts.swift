@@ -4,7 +4,10 @@ import AdmixModel
 /// How often each value of one column occurs; parts of a dataset merge.
 ///
 /// Numbers, dates and times are counted as doubles (whole numbers beyond 2⁵³ fall together with their
-/// neighbours), everything else by its UTF-8 bytes. NaN counts as missing.
+/// neighbours), everything else by its UTF-8 bytes. NaN counts as missing. Where there are more
+/// different numbers than `mostNumbers`, the last binary digits of all are cut off until they fit, so
+/// that memory does not grow with rows; how many digits depends on the numbers alone, not on the order
+/// in which parts were merged.
 package struct ValueCounts: Sendable, Equatable {
   package enum Values: Sendable, Equatable {
     /// Rising, each once.
@@ -15,13 +18,19 @@ package struct ValueCounts: Sendable, Equatable {
     case tooMany
   }
 
-  package var values: Values
+  package private(set) var values: Values
   package var missing: Int
+  /// How many binary digits were cut off the end of every number.
+  package private(set) var cut: Int
 
-  package init(values: Values, missing: Int) {
+  package init(values: Values, missing: Int, cut: Int = 0) {
     self.values = values
     self.missing = missing
+    self.cut = cut
   }
+
+  /// More different numbers of a column are not told apart.
+  package static let mostNumbers = 1 << 18
 
   /// Free text beyond this is not compared value by value.
   package static let mostTexts = 1000
@@ -47,6 +56,7 @@ package struct ValueCounts: Sendable, Equatable {
       numbers.sort()
       let (values, counts) = Self.runs(numbers)
       self.init(values: .numbers(values, counts: counts), missing: missing)
+      shorten()
     case .bool(let bits):
       var counts = [0, 0]
       for row in 0..<bits.count {
@@ -109,9 +119,15 @@ package struct ValueCounts: Sendable, Equatable {
   package mutating func merge(_ other: ValueCounts) {
     missing += other.missing
     switch (values, other.values) {
-    case (.numbers(let a, let ca), .numbers(let b, let cb)):
+    case (.numbers, .numbers):
+      let digits = max(cut, other.cut)
+      shorten(to: digits)
+      guard case .numbers(let a, let ca) = values,
+        case .numbers(let b, let cb) = other.shortened(to: digits).values
+      else { return }
       let (values, counts) = Self.merged(a, ca, b, cb) { $0 < $1 }
       self.values = .numbers(values, counts: counts)
+      shorten()
     case (.texts(let a, let ca), .texts(let b, let cb)):
       let (values, counts) = Self.merged(a, ca, b, cb) {
         $0.utf8.lexicographicallyPrecedes($1.utf8)
@@ -154,11 +170,44 @@ package struct ValueCounts: Sendable, Equatable {
 }
 
 extension ValueCounts {
+  /// With at least this many digits cut off: two columns are compared at one precision.
+  package func shortened(to digits: Int) -> ValueCounts {
+    var copy = self
+    copy.shorten(to: digits)
+    return copy
+  }
+
+  private mutating func shorten(to digits: Int) {
+    guard digits > cut, case .numbers(let numbers, let counts) = values else { return }
+    cut = digits
+    let mask = ~UInt64(0) << UInt64(digits)
+    var kept: [Double] = []
+    var sums: [Int] = []
+    for (number, count) in zip(numbers, counts) {
+      // Towards zero, so the order stays.
+      let short = number.isInfinite ? number : Double(bitPattern: number.bitPattern & mask)
+      if let last = kept.last, last == short {
+        sums[sums.count - 1] += count
+      } else {
+        kept.append(short)
+        sums.append(count)
+      }
+    }
+    values = .numbers(kept, counts: sums)
+  }
+
+  private mutating func shorten() {
+    while case .numbers(let numbers, _) = values, numbers.count > Self.mostNumbers, cut < 48 {
+      shorten(to: cut + 2)
+    }
+  }
+
   package func write(to out: inout PackedWriter) {
     out.append(missing)
     switch values {
     case .numbers(let values, let counts):
       out.append(0)
+      out.append(cut)
       out.append(values)
       out.append(counts)
     case .texts(let values, let counts):
@@ -174,10 +223,13 @@ extension ValueCounts {
     let missing = try reader.int()
     switch try reader.int() {
     case 0:
+      let cut = try reader.int()
       let values = try reader.doubles()
       let counts = try reader.ints()
-      guard values.count == counts.count else { throw PackedReader.damaged }
-      self.init(values: .numbers(values, counts: counts), missing: missing)
+      guard values.count == counts.count, (0...48).contains(cut) else {
+        throw PackedReader.damaged
+      }
+      self.init(values: .numbers(values, counts: counts), missing: missing, cut: cut)
     case 1:
       let count = try reader.count()
       var values: [String] = []

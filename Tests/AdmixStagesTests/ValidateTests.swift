@@ -1,0 +1,442 @@
+import AdmixData
+import AdmixEngine
+import AdmixModel
+import AdmixSpec
+import AdmixStages
+import AdmixTestSupport
+import Foundation
+import Testing
+
+private func between(_ low: JSONValue, _ high: JSONValue) -> JSONValue {
+  ["between": .array([low, high])]
+}
+
+/// The table of the reference checks: 20 rows, typed as pandas typed them.
+private func checksTable() throws -> Table? {
+  guard let file = sharedFolder("oracles/inputs/checks_small.csv") else { return nil }
+  let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+  let names = lines[0].split(separator: ",").map(String.init)
+  let rows = lines.dropFirst().map {
+    $0.split(separator: ",", omittingEmptySubsequences: false).map { $0.isEmpty ? nil : String($0) }
+  }
+  var table = Table()
+  for (index, name) in names.enumerated() {
+    let texts = rows.map { $0[index] }
+    let values: Table.Values =
+      switch name {
+      case "id", "a", "b", "total": .ints(texts.map { $0.flatMap { Int($0) } })
+      case "age", "amount": .doubles(texts.map { $0.flatMap(Double.init) })
+      case "flag": .bools(texts.map { $0.map { $0 == "True" } })
+      // Their checks compare these as texts, which ISO dates allow.
+      default: .texts(texts)
+      }
+    table.columns.append((name, values))
+  }
+  return table
+}
+
+/// A Great Expectations check in our words; nil for what we do not have.
+private func greatExpectation(_ name: String, _ p: JSONValue) -> [String: JSONValue]? {
+  var entry: [String: JSONValue] = [:]
+  entry["column"] = p["column"]
+  entry["mostly"] = p["mostly"]
+  let range = between(p["min_value"] ?? .null, p["max_value"] ?? .null)
+  switch name {
+  case "ExpectTableRowCountToEqual": entry["row-count"] = p["value"]
+  case "ExpectTableRowCountToBeBetween": entry["row-count"] = range
+  case "ExpectColumnValuesToNotBeNull": entry["not-null"] = true
+  case "ExpectColumnValuesToBeNull": entry["null-share"] = between(1, 1)
+  case "ExpectColumnProportionOfNonNullValuesToBeBetween":
+    entry["null-share"] = between(
+      .double(1 - (p["max_value"]?.double ?? 1)), .double(1 - (p["min_value"]?.double ?? 0)))
+  case "ExpectColumnValuesToBeUnique": entry["unique"] = true
+  case "ExpectCompoundColumnsToBeUnique":
+    entry["columns"] = p["column_list"]
+    entry["unique"] = true
+  case "ExpectSelectColumnValuesToBeUniqueWithinRecord": entry["expression"] = "a != b"
+  case "ExpectColumnValuesToBeBetween":
+    if p["strict_min"] == true {
+      return ["expression": "age > 0 and age <= 110"]
+    }
+    entry["between"] = range["between"]
+  case "ExpectColumnValuesToBeInSet", "ExpectColumnDistinctValuesToBeInSet":
+    entry["in"] = p["value_set"]
+  case "ExpectColumnValuesToNotBeInSet": entry["not-in"] = p["value_set"]
+  case "ExpectColumnValuesToMatchRegex": entry["matches"] = p["regex"]
+  case "ExpectColumnValuesToNotMatchRegex": return ["expression": "not matches(code, 'ab.*')"]
+  case "ExpectColumnValuesToMatchRegexList":
+    return ["expression": "matches(code, 'AB-.*') or matches(code, 'ab.*')"]
+  case "ExpectColumnValueLengthsToBeBetween": entry["length"] = range
+  case "ExpectColumnValueLengthsToEqual": entry["length"] = p["value"]
+  case "ExpectColumnMinToBeBetween": entry["min"] = range
+  case "ExpectColumnMaxToBeBetween": entry["max"] = range
+  case "ExpectColumnMeanToBeBetween": entry["mean"] = range
+  case "ExpectColumnMedianToBeBetween": entry["median"] = range
+  case "ExpectColumnStdevToBeBetween": entry["sd"] = range
+  case "ExpectColumnSumToBeBetween": entry["sum"] = range
+  case "ExpectColumnUniqueValueCountToBeBetween": entry["distinct"] = range
+  case "ExpectColumnPairValuesAToBeGreaterThanB": return ["expression": "end >= start"]
+  case "ExpectColumnPairValuesToBeEqual": return ["expression": "a == b"]
+  case "ExpectColumnPairValuesToBeInSet":
+    return [
+      "expression":
+        "(a == 0 and b == 0) or (a == 1 and b == 2) or (a == 2 and b == 0) or (a == 3 and b == 2)"
+    ]
+  case "ExpectMulticolumnSumToEqual": return ["expression": "a + b == 3"]
+  case "ExpectColumnValuesToBeOfType": entry["type"] = "double"
+  case "ExpectColumnValuesToBeInTypeList": entry["type"] = "bool"
+  default: return nil
+  }
+  return entry
+}
+
+/// A pandera check in our words, one entry for each thing it checks.
+private func panderaChecks(_ p: JSONValue) -> [[String: JSONValue]]? {
+  guard let column = p["column"]?.string else { return nil }
+  let options = p["column_options"]
+  let first = p["args"]?.array?.first ?? .null
+  let second = p["args"]?.array?.dropFirst().first ?? .null
+  func pattern(_ text: String) -> [String: JSONValue] {
+    ["column": .string(column), "matches": .string(text)]
+  }
+  var entries: [[String: JSONValue]]
+  switch p["check"]?.string {
+  case "in_range": entries = [["column": .string(column), "between": [first, second]]]
+  case "gt": entries = [["expression": .string("\(column) > \(first.text)")]]
+  case "ge": entries = [["column": .string(column), "between": [first, .null]]]
+  case "lt": entries = [["expression": .string("\(column) < \(first.text)")]]
+  case "le": entries = [["column": .string(column), "between": [.null, first]]]
+  case "isin": entries = [["column": .string(column), "in": first]]
+  case "notin": entries = [["column": .string(column), "not-in": first]]
+  case "str_matches": entries = [pattern(first.string ?? "")]
+  // Our patterns are those of whole texts, theirs are looked for.
+  case "str_contains": entries = [pattern(".*\(first.string ?? "").*")]
+  case "str_startswith": entries = [pattern((first.string ?? "") + ".*")]
+  case "str_endswith": entries = [pattern(".*" + (first.string ?? ""))]
+  case "str_length": entries = [["column": .string(column), "length": between(first, second)]]
+  case "eq": entries = [["column": .string(column), "in": [first]]]
+  case "ne": entries = [["column": .string(column), "not-in": [first]]]
+  case nil where options?["unique"] == "True":
+    entries = [["column": .string(column), "unique": true]]
+  case nil where options?["dtype"] == "float64":
+    entries = [["column": .string(column), "type": "double"]]
+  case nil where options?["dtype"] == "int64":
+    entries = [["column": .string(column), "type": "int"]]
+  case "schema" where column == "group+a":
+    entries = [["columns": ["group", "a"], "unique": true]]
+  default: return nil
+  }
+  if options?["nullable"] == "False" || options?["nullable"] == nil && column == "country" {
+    entries.append(["column": .string(column), "not-null": true])
+  }
+  return entries
+}
+
+private struct Found {
+  var passed: Bool
+  var failing: Int
+  var rows: [Int]
+  var value: Double?
+}
+
+private func found(_ row: [CheckReport.Cell]) -> Found? {
+  guard row.count == 6, case .count(let failing) = row[2], case .text(let rows) = row[4],
+    case .flag(let passed) = row[5]
+  else { return nil }
+  let value: Double? =
+    switch row[3] {
+    case .measurement(let figure), .share(let figure): figure.value
+    default: nil
+    }
+  return Found(
+    passed: passed, failing: failing,
+    rows: rows.split(separator: ", ").compactMap { Int($0) }, value: value)
+}
+
+@Suite struct ValidateTests {
+  /// What we have no check for; a column that is not there is an error before anything is counted.
+  private static let without: Set<String> = [
+    "ExpectColumnToExist", "ExpectTableColumnCountToEqual", "ExpectTableColumnCountToBeBetween",
+    "ExpectTableColumnsToMatchSet", "ExpectTableColumnsToMatchOrderedList",
+    "ExpectColumnDistinctValuesToContainSet", "ExpectColumnDistinctValuesToEqualSet",
+    "ExpectColumnMostCommonValueToBeInSet", "ExpectColumnQuantileValuesToBeBetween",
+    "ExpectColumnProportionOfUniqueValuesToBeBetween", "ExpectColumnValueZScoresToBeLessThan",
+    "ExpectColumnKLDivergenceToBeLessThan",
+    // pandera: sets of values, coercion, columns that are or are not there and their order.
+    "pandera.16.unique_values_eq.group", "pandera.21.column.age", "pandera.22.column.missing_col",
+    "pandera.23.column.missing_col", "pandera.25.schema.strict", "pandera.26.schema.ordered",
+  ]
+
+  @Test func countsWhatGreatExpectationsAndPanderaCount() async throws {
+    guard let file = sharedFolder("oracles/expectations_checks_small.json"),
+      let table = try checksTable()
+    else { return }
+    let cases =
+      try CanonicalJSON.decode(JSONValue.self, from: Data(contentsOf: file))["cases"]?.array ?? []
+    #expect(cases.count == 75)
+    var entries: [JSONValue] = []
+    var places: [(item: JSONValue, entries: Range<Int>)] = []
+    for item in cases {
+      let id = item["id"]?.string ?? ""
+      let name = item["metric"]?.string ?? ""
+      let params = item["params"] ?? .null
+      let mine =
+        id.hasPrefix("ge.")
+        ? greatExpectation(name, params).map { [$0] } : panderaChecks(params)
+      guard let mine, !Self.without.contains(id) else {
+        #expect(Self.without.contains(name) || Self.without.contains(id), "\(id) is not checked")
+        continue
+      }
+      places.append((item, entries.count..<entries.count + mine.count))
+      entries += mine.map { .object($0) }
+    }
+    #expect(places.count == 56, "\(places.count)")
+    for partition in [20, 7, 1] {
+      let outcome = try await CheckBench.run(
+        Validate.self, ["expect": .array(entries)], ["of": table], partition: partition)
+      let rows = try #require(outcome.report.sections.first?.tables.first?.rows)
+      for (item, range) in places {
+        let id = item["id"]?.string ?? ""
+        let expected = try #require(item["expected"])
+        let mine = range.compactMap { found(rows[$0]) }
+        #expect(mine.count == range.count)
+        #expect(mine.allSatisfy(\.passed) == expected["success"]?.bool, "\(id)")
+        if let count = expected["unexpected_count"]?.int, !id.contains("ToBeNull"),
+          !id.contains("Distinct")
+        {
+          #expect(mine[0].failing == count, "\(id): \(mine[0])")
+          let places = (expected["unexpected_index_list"]?.array ?? []).compactMap(\.int)
+          #expect(mine[0].rows == places.prefix(10).map { $0 + 1 }, "\(id): \(mine[0])")
+        }
+        if let value = expected["observed_value"]?.double, id.contains("Column"),
+          !id.contains("Proportion")
+        {
+          #expect(((mine[0].value ?? .nan) - value).magnitude < 1e-9, "\(id): \(mine[0])")
+        }
+        // pandera counts a cell for each column of a combination, and a wrong type as two cases.
+        if let failures = expected["failure_rows"]?.array, id.hasPrefix("pandera"),
+          !id.contains("column.age")
+        {
+          #expect(mine.reduce(0) { $0 + $1.failing } == failures.count, "\(id): \(mine)")
+        }
+      }
+      // Each failing one is a gate of its own, with its place; cell values are nowhere.
+      #expect(outcome.gates.count == rows.compactMap { found($0) }.count { !$0.passed })
+      #expect(outcome.gates.allSatisfy { !$0.passed && $0.span != nil })
+      #expect(!"\(rows)".contains("a@x.org"))
+    }
+  }
+
+  @Test(
+    "finds keys that occur twice or nowhere, across partitions, in as many buckets as there are",
+    arguments: [1, 3, 400])
+  func keys(partition: Int) async throws {
+    let parents = Table(("key", .ints((0..<90).map { $0 * 2 } + [nil])))
+    let rows = 400
+    let values = (0..<rows).map { $0 % 50 == 7 ? nil : $0 % 97 }
+    let table = Table(
+      ("id", .ints(values)), ("pair", .texts((0..<rows).map { "k\($0 / 2)" })),
+      ("day", .dates((0..<rows).map { $0 == 250 ? 3 : $0 })))
+    let outcome = try await CheckBench.run(
+      Validate.self,
+      [
+        "expect": [
+          ["column": "id", "references": ["dataset": "parents", "column": "key"], "mostly": 0.4],
+          ["column": "pair", "unique": true, "severity": "warn"],
+          ["columns": ["id", "pair"], "unique": true],
+          ["column": "id", "distinct": between(97, 97)],
+          ["column": "id", "median": between(40, 55)], ["column": "day", "increasing": "strictly"],
+          ["column": "id", "unique": true, "where": "day < '1970-03-02'", "mostly": 0.9],
+          ["column": "id", "sum": between(0, .null)],
+        ]
+      ],
+      ["of": table, "expect.0.references.dataset": parents], partition: partition)
+    let found = try #require(outcome.report.sections.first?.tables.first?.rows)
+      .compactMap { AdmixStagesTests.found($0) }
+    let orphans = values.indices.filter { values[$0].map { $0 % 2 == 1 } ?? false }
+    #expect(found[0].failing == orphans.count && found[0].passed)
+    #expect(found[0].rows == orphans.prefix(10).map { $0 + 1 })
+    #expect(found[1].failing == rows && found[1].rows == Array(1...10) && !found[1].passed)
+    #expect(found[2].failing == 0 && found[2].passed)
+    #expect(found[3].value == 97)
+    let known = values.compactMap { $0 }.sorted()
+    #expect(
+      found[4].value
+        == Double(known[known.count / 2] + known[(known.count - 1) / 2]) / 2)
+    #expect(found[5].failing == 1 && found[5].rows == [251])
+    #expect(found[6].failing == 2 && found[6].rows == [57, 251] && found[6].passed, "\(found[6])")
+    #expect(found[7].value == Double(known.reduce(0, +)))
+    #expect(outcome.gates.map(\.action) == [.warn, .fail], "\(outcome.gates.map(\.rule))")
+    #expect(outcome.value("expect.warned") == 1 && outcome.value("expect.failed") == 1)
+  }
+
+  /// Two correlated numbers, a category that goes with them, and some missing values.
+  private static func people(_ rows: Int, seed: UInt64 = 1) -> Table {
+    var random = SeededRandom(seed: seed)
+    var (ages, pays): ([Double?], [Double?]) = ([], [])
+    var (jobs, flags): ([String?], [Bool?]) = ([], [])
+    for _ in 0..<rows {
+      let age = Double(Int.random(in: 18...80, using: &random))
+      ages.append(age)
+      pays.append(
+        Int.random(in: 0..<10, using: &random) == 0
+          ? nil : age * 100 + Double.random(in: 0..<900, using: &random))
+      jobs.append(age < 30 ? "pupil" : age < 60 ? "clerk" : "retired")
+      flags.append(Bool.random(using: &random))
+    }
+    return Table(
+      ("age", .doubles(ages)), ("pay", .doubles(pays)), ("job", .categories(jobs)),
+      ("flag", .bools(flags)))
+  }
+
+  private static let everything: [String: JSONValue] = [
+    "expect": [["column": "age", "not-null": true]], "fidelity": .object([:]),
+    "privacy": .object([:]), "utility": ["target": "flag", "models": ["logistic"]],
+  ]
+
+  @Test func identicalTablesAreFaithfulAndOrderChangesNothing() async throws {
+    let real = Self.people(600)
+    let tables = ["reference": real, "holdout": Self.people(600, seed: 2)]
+    let same = try await CheckBench.run(
+      Validate.self, Self.everything, tables.merging(["of": real]) { $1 }, partition: 256)
+    #expect(same.value("fidelity.overall") == 1)
+    for (name, figure) in same.report.metrics where name.hasPrefix("fidelity.") {
+      let isDistance = name.hasPrefix("fidelity.ks(") || name.hasPrefix("fidelity.tv(")
+      #expect(figure.value == (isDistance ? 0 : 1), "\(name): \(figure)")
+    }
+    #expect(same.value("privacy.copies.share") == 1)
+    // Rows without pay may be in the holdout too: a tie.
+    #expect((same.value("privacy.dcr.closer_share") ?? 0) > 0.9)
+    #expect(same.value("privacy.dcr.p5") == 0)
+
+    var rows = Array(0..<600)
+    var random = SeededRandom(seed: 3)
+    rows.shuffle(using: &random)
+    let other = Self.people(600, seed: 4)
+    var figures: [[String: Double?]] = []
+    for (table, partition) in [(other, 1_000), (other.taking(rows), 64)] {
+      let outcome = try await CheckBench.run(
+        Validate.self, ["fidelity": .object([:]), "copies": .object([:])],
+        tables.merging(["of": table]) { $1 }, partition: partition)
+      // Sums of centred products depend on the order in their last digits, counts on nothing.
+      figures.append(
+        outcome.report.metrics.mapValues { $0.value.map { ($0 * 1e10).rounded() / 1e10 } })
+    }
+    #expect(figures[0] == figures[1])
+    #expect(figures[0]["fidelity.overall"] != 1)
+  }
+
+  @Test(
+    "notices a planted defect with the figure that is about it, and not with the others",
+    arguments: ["none", "shuffled", "dropped", "copied", "missing", "shifted"])
+  func plantedDefects(defect: String) async throws {
+    let real = Self.people(2_000)
+    var table = Self.people(2_000, seed: 5)
+    var random = SeededRandom(seed: 6)
+    switch (defect, table["pay"], table["age"]) {
+    case ("shuffled", .doubles(var pays)?, _):
+      pays.shuffle(using: &random)
+      table["pay"] = .doubles(pays)
+    case ("dropped", _, .doubles(let ages)?):
+      table = table.taking(ages.indices.filter { (ages[$0] ?? 0) < 60 })
+    case ("copied", _, _):
+      let copies = real.taking(Array(0..<400))
+      for index in table.columns.indices {
+        if case .doubles(let a) = table.columns[index].values,
+          case .doubles(let b) = copies.columns[index].values
+        {
+          table.columns[index].values = .doubles(a + b)
+        } else if case .categories(let a) = table.columns[index].values,
+          case .categories(let b) = copies.columns[index].values
+        {
+          table.columns[index].values = .categories(a + b)
+        } else if case .bools(let a) = table.columns[index].values,
+          case .bools(let b) = copies.columns[index].values
+        {
+          table.columns[index].values = .bools(a + b)
+        }
+      }
+    case ("missing", .doubles(let pays)?, _):
+      table["pay"] = .doubles(pays.enumerated().map { $0.offset % 3 == 0 ? nil : $0.element })
+    case ("shifted", .doubles(let pays)?, _):
+      table["pay"] = .doubles(pays.map { $0.map { $0 + 400 } })
+    default: break
+    }
+    let outcome = try await CheckBench.run(
+      Validate.self,
+      ["fidelity": .object([:]), "privacy": ["rows": 400, "compare": 800]],
+      ["of": table, "reference": real, "holdout": Self.people(2_000, seed: 8)])
+    func low(_ metric: String, _ bound: Double) -> Bool {
+      (outcome.value(metric) ?? .nan) < bound
+    }
+    #expect(low("fidelity.pair(age, pay)", 0.9) == (defect == "shuffled"))
+    #expect(low("fidelity.coverage(job)", 1) == (defect == "dropped"))
+    #expect(((outcome.value("privacy.copies.excess") ?? 0) > 0.1) == (defect == "copied"))
+    #expect(low("fidelity.missing(pay)", 0.9) == (defect == "missing"))
+    #expect(low("fidelity.shape(pay)", 0.93) == ["dropped", "shifted"].contains(defect))
+    let excess = try #require(outcome.report.metrics["privacy.copies.excess"])
+    #expect(((excess.low ?? 0) > 0) == (defect == "copied"), "\(excess)")
+  }
+
+  @Test func saysWhyWhatCannotBeComputedIsNot() async throws {
+    let real = Self.people(50)
+    var flat = Self.people(40, seed: 2)
+    flat["pay"] = .doubles(Array(repeating: 7, count: 40))
+    flat["flag"] = .bools(Array(repeating: true, count: 40))
+    let outcome = try await CheckBench.run(
+      Validate.self, Self.everything,
+      ["of": flat, "reference": real, "holdout": real.taking([0, 1, 2])])
+    for (name, figure) in outcome.report.metrics {
+      #expect(figure.value != nil || figure.reason != nil, "\(name)")
+      #expect(figure.value?.isNaN != true, "\(name)")
+    }
+    #expect(
+      outcome.report.metrics["fidelity.pair(age, pay)"]?.reason == "one of them does not vary")
+    #expect(
+      outcome.report.metrics["utility.logistic.tstr.auc"]?.reason
+        == "the rows it learns from have one class")
+    #expect(outcome.report.metrics["privacy.dcr.closer_share"]?.verdict == .insufficient)
+
+    let empty = try await CheckBench.run(
+      Validate.self, Self.everything, ["of": real.taking([]), "reference": real, "holdout": real])
+    for name in ["fidelity.overall", "privacy.copies.share", "privacy.dcr.median"] {
+      #expect(empty.report.metrics[name]?.value == nil, "\(name)")
+    }
+    #expect(empty.gates.isEmpty)
+  }
+
+  @Test func everyListedMetricCanStandInAGate() async throws {
+    var mix = Self.people(120, seed: 2)
+    mix.columns.append(
+      (
+        Schema.originSource,
+        .categories((0..<120).map { $0 % 2 == 0 ? "made up" : "reference" })
+      ))
+    mix.columns.append((Schema.originRow, .ints(Array(0..<120))))
+    for table in [mix, Self.people(120, seed: 2)] {
+      let tables = [
+        "of": table, "reference": Self.people(100), "holdout": Self.people(90, seed: 3),
+      ]
+      let first = try await CheckBench.run(Validate.self, Self.everything, tables)
+      #expect(first.report.metrics.count > 40)
+      let names = first.report.metrics.keys.sorted()
+      let again = try await CheckBench.run(
+        Validate.self,
+        Self.everything.merging([
+          "gates": .array(
+            names.map { .object(["warn": .string("\($0) is null or \($0) > -1e9")]) })
+        ]) { $1 }, tables)
+      let gates = again.gates.filter { $0.rule.contains("is null") }
+      #expect(gates.count == names.count && gates.allSatisfy { !$0.passed })
+      for (name, gate) in zip(names, gates) {
+        #expect(gate.measurement == first.report.metrics[name], "\(name)")
+      }
+    }
+    #expect(
+      await CheckBench.codes(
+        Validate.self,
+        Self.everything.merging(["gates": [["warn": "fidelity.ks(agee) > 1"]]]) { $1 },
+        ["of": Self.people(9), "reference": Self.people(9), "holdout": Self.people(9)])
+        == ["AX0772"])
+  }
+}
