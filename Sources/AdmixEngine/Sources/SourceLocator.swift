@@ -186,7 +186,7 @@ package struct SourceLocator: Sendable {
       throw TaskFailure(
         .error(
           "AX0408", at: request.span, "'\(request.location)' cannot be fetched",
-          cause: (error as? Diagnostic)?.fact ?? "\(error)",
+          cause: (error as? Diagnostic).map { $0.cause ?? $0.fact } ?? "\(error)",
           hint: "name a folder that holds the file with --distdir"), reason: .input)
     }
     return try identify(name: request.location, path: path, at: request.span)
