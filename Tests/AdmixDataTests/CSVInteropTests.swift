@@ -99,7 +99,7 @@ import Testing
 
   @Test func readsCSVSpectrumToTheLetter() throws {
     guard let folder = sharedFolder("data/interop/csv-spectrum") else { return }
-    var read: [String] = []
+    var (right, seen) = (0, 0)
     for file in try FileManager.default.contentsOfDirectory(
       at: folder.appendingPathComponent("csvs"), includingPropertiesForKeys: nil)
     {
@@ -111,18 +111,21 @@ import Testing
       else { continue }
       let (table, _, _) = try Self.read(file, CSVDialect(), CSVKnowledge(header: true))
       let found = table.rows.map { Dictionary(uniqueKeysWithValues: zip(table.names, $0)) }
-      if found == rows { read.append(name) } else { Issue.record("\(name): other rows") }
+      seen += 1
+      if found == rows { right += 1 } else { Issue.record("\(name): other rows") }
     }
-    print("csv-spectrum: \(read.count) of \(read.count) as expected")
-    #expect(!read.isEmpty)
+    print("csv-spectrum: \(right) of \(seen) as expected")
+    #expect(right == 4)
   }
 
   /// Files whose dialect the suite tells: the table must be the clean one, or the damage be named.
   @Test(arguments: [
-    // suite, tables read right when told the dialect, when told nothing
-    ("polluted", 0, 0), ("survey", 0, 0),
+    // suite, tables read right when told the dialect, when told nothing, and those read otherwise when
+    // told. Among these the suite's authors mended words, encodings and footnotes by hand, and one
+    // file lacks a delimiter where a comma in the text makes up for it.
+    ("polluted", 8, 6, 1), ("survey", 26, 21, 7),
   ])
-  func readsPollockAsItsCleanTables(suite: String, told: Int, found: Int) throws {
+  func readsPollockAsItsCleanTables(suite: String, told: Int, found: Int, other: Int) throws {
     guard let folder = sharedFolder("data/interop/pollock/\(suite)") else { return }
     var outcomes: [String: [String]] = [:]
     for file in try FileManager.default.contentsOfDirectory(
@@ -156,10 +159,6 @@ import Testing
           let (table, _, _) = try Self.read(file, dialect, known, encoding: encoding)
           // Header lines after the first are rows to us; the suite joins them.
           let rows = table.rows.dropFirst(max(0, headers - 1))
-          for (a, b) in zip(rows, clean) where a != b {
-            print("DIFF", name, zip(a, b).first { $0 != $1 } as Any, a.count, b.count); break
-          }
-          if rows.count != clean.count { print("DIFF", name, rows.count, clean.count) }
           return Array(rows) == clean ? "same" : "other"
         } catch let problem as Diagnostic {
           return problem.code
@@ -176,10 +175,11 @@ import Testing
     }
     #expect(outcomes["told: same"]?.count ?? 0 >= told)
     #expect(outcomes["found: same"]?.count ?? 0 >= found)
+    #expect(outcomes["told: other"]?.count ?? 0 <= other)
   }
 
   @Test(arguments: [
-    ("Dialect_annotations.txt", "CSV", 0), ("W3C-CSVW-Dialect_annotations.txt", "W3C-CSVW", 0),
+    ("Dialect_annotations.txt", "CSV", 10), ("W3C-CSVW-Dialect_annotations.txt", "W3C-CSVW", 110),
   ])
   func findsTheDialectsThatPeopleFound(list: String, folder name: String, right: Int) throws {
     guard let folder = sharedFolder("data/interop/csvsniffer") else { return }

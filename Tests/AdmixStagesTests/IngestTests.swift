@@ -139,6 +139,23 @@ import Testing
     }
   }
 
+  @Test(arguments: ["parquet", "arrow"])
+  func keepsTheTypesOfATableWithoutRows(ending: String) async throws {
+    let artifacts = try FolderArtifacts()
+    let schema = Schema([
+      ColumnSchema("at", .datetime, isUTC: true), ColumnSchema("local", .datetime),
+      ColumnSchema("day", .date), ColumnSchema("n", .int),
+    ])
+    let file = artifacts.folder.appendingPathComponent("none.\(ending)").path
+    var writer = try createTable(
+      path: file, output: ending == "arrow" ? .arrow : .parquet, schema: schema)
+    try writer.finish()
+    let (batch, profile, outputs) = try await Self.ingest([file], [:], artifacts)
+    #expect(batch.rows == 0 && batch.schema == schema)
+    #expect(profile.columns.allSatisfy { $0.extent == .none })
+    #expect(outputs.warnings.map(\.code) == ["AX0425"])
+  }
+
   @Test(arguments: ["csv", "tsv", "jsonl", "parquet", "arrow"])
   func bringsBackWhatWasWritten(ending: String) async throws {
     let artifacts = try FolderArtifacts()

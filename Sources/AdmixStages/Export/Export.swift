@@ -90,6 +90,13 @@ package struct Export: StageKind {
     columns = options["columns"].map { node in
       node.items.compactMap { item in item.text.map { ($0, item.span) } }
     }
+    if let node = options["columns"], node.items.isEmpty {
+      report.append(
+        .error(
+          "AX0806", at: node.span, "no column is named to write",
+          cause: "a table without columns cannot be told from no table",
+          hint: "name some, or leave 'columns' out to write them all"))
+    }
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
   }

@@ -84,7 +84,9 @@ struct TableIngest {
   ) throws -> ColumnSchema {
     let name = found[0].schema.columns[index].name
     var type: ColumnType?
-    var isUTC = false
+    // Without a value anywhere, what the schemas say is all there is.
+    var isUTC =
+      found.allSatisfy { $0.present[index] == 0 } && found[0].schema.columns[index].isUTC
     for (file, result) in zip(files, found) where result.present[index] > 0 {
       let here = result.schema.columns[index]
       isUTC = isUTC || here.isUTC
