@@ -41,6 +41,15 @@ package struct CSVColumnSummary: Hashable, Sendable, Codable {
     self.kept = kept
   }
 
+  /// Forgets what only rejected rows had.
+  mutating func narrow(to column: Column) {
+    present = column.count - column.missingCount
+    guard case .category(let codes, let categories) = column.values else { return }
+    var occurs = [Bool](repeating: false, count: categories.count)
+    for row in 0..<column.count where !column.isMissing(row) { occurs[Int(codes[row])] = true }
+    distinct = categories.indices.filter { occurs[$0] }.map { categories[$0] }
+  }
+
   /// The same about two pieces.
   package func merged(_ other: CSVColumnSummary) -> CSVColumnSummary {
     var sum = self
@@ -114,17 +123,18 @@ package struct CSVReader: Sendable {
       var work = ColumnWork(
         tokens: tokens, field: field, plan: plan, parser: parser, missing: missing)
       try work.run()
-      for misfit in work.misfits {
+      let fact = "the value of '\(plan.name)' is not \(Self.noun(plan))"
+      if let misfit = work.misfits.first, !dialect.rejectsMisfits {
         let place = tokens.place(row: misfit, field: field, name: name, firstLine: range.line)
-        let fact = "the value of '\(plan.name)' is not \(Self.noun(plan))"
-        guard dialect.rejectsMisfits else {
-          throw Diagnostic.error(
-            "AX0416", at: place, fact,
-            hint:
-              "'on-error: reject' leaves such rows out and counts them, 'missing: [...]' names words for no value"
-          )
-        }
-        if !rejected[misfit] { rejects.append(RejectedRow(line: place.line, reason: fact)) }
+        throw Diagnostic.error(
+          "AX0416", at: place, fact,
+          hint:
+            "'on-error: reject' leaves such rows out and counts them, 'missing: [...]' names words for no value"
+        )
+      }
+      let fresh = work.misfits.filter { !rejected[$0] }
+      for (misfit, line) in zip(fresh, tokens.lines(of: fresh, firstLine: range.line)) {
+        rejects.append(RejectedRow(line: line, reason: fact))
         rejected[misfit] = true
       }
       schemas.append(work.schema)
@@ -132,14 +142,22 @@ package struct CSVReader: Sendable {
       summaries.append(work.summary)
     }
     var batch = Batch(schema: Schema(schemas), columns: made, rows: tokens.rows)
-    if rejected.contains(true) { batch = batch.taking(rejected.indices.filter { !rejected[$0] }) }
+    if rejected.contains(true) {
+      batch = batch.taking(rejected.indices.filter { !rejected[$0] })
+      for index in columns.indices { summaries[index].narrow(to: batch.columns[index]) }
+    }
     rejects.sort { $0.line < $1.line }
     return Piece(batch: batch, summaries: summaries, rejects: rejects)
   }
 
   private static func noun(_ plan: CSVColumnPlan) -> String {
     if let format = plan.format { return "a date in the format '\(format)'" }
-    return switch plan.declared {
+    return noun(plan.declared)
+  }
+
+  /// What a value of a type is, in words.
+  package static func noun(_ type: ColumnType?) -> String {
+    switch type {
     case .int: "a whole number"
     case .double: "a number"
     case .bool: "true or false"
@@ -265,6 +283,7 @@ private struct ColumnWork {
       try categories(limit: CSVReader.mostCategories)
       summary.type = type == .empty ? .empty : .text
     } else {
+      schema = ColumnSchema(plan.name, .text)
       column = Column(
         .text(TextBuffer(Array(repeating: "", count: tokens.rows))),
         validity: Bitmap(count: tokens.rows) { _ in false })

@@ -6,8 +6,14 @@ import Foundation
 /// Reads with `pread`, so that a file cut short meanwhile gives an error and not a signal.
 package struct CSVScanner {
   private let dialect: CSVDialect
+  /// With one column, blank lines above another record are records too.
+  private let countsBlanks: Bool
 
-  package init(_ dialect: CSVDialect) { self.dialect = dialect }
+  /// - Parameter fields: how many each record has.
+  package init(_ dialect: CSVDialect, fields: Int) {
+    self.dialect = dialect
+    countsBlanks = fields == 1
+  }
 
   /// Cuts the part of a file from `start` into pieces of so many records.
   package func ranges(
@@ -16,70 +22,87 @@ package struct CSVScanner {
     let file = try CSVFile(path: path, name: name)
     var ranges: [CSVRange] = []
     var piece = CSVRange(start: start, end: start, line: line, records: 0)
-    var scan = State(line: line)
+    var scan = State(dialect, line: line)
+    var blanks = 0
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
     defer { block.deallocate() }
     var position = start
+    func ended(_ kind: LineKind, _ offset: Int, _ line: Int) {
+      switch kind {
+      case .comment: return
+      case .blank:
+        blanks += 1
+        return
+      case .record: piece.records += 1 + (countsBlanks ? blanks : 0)
+      }
+      blanks = 0
+      if piece.records >= recordsEach {
+        piece.end = position + offset
+        ranges.append(piece)
+        piece = CSVRange(start: position + offset, end: position + offset, line: line, records: 0)
+      }
+    }
     while true {
       let count = try file.read(into: block, at: position)
       if count == 0 { break }
       let bytes = UnsafeBufferPointer(
         start: block.baseAddress?.assumingMemoryBound(to: UInt8.self), count: count)
-      scan.feed(bytes, dialect) { offset, line, isRecord in
-        if isRecord { piece.records += 1 }
-        if piece.records == recordsEach {
-          piece.end = position + offset
-          ranges.append(piece)
-          piece = CSVRange(start: position + offset, end: position + offset, line: line, records: 0)
-        }
-      }
+      scan.feed(bytes, ended)
       position += count
     }
     if scan.isInQuotes {
       throw Diagnostic.error(
         "AX0413", at: SourceSpan(file: name, line: scan.quoteLine, column: 1),
-        "a quoted field is not closed",
+        "a quoted field is not closed", cause: "it begins on this line and the file ends within it",
         hint: "if quotes are ordinary characters here, write format: {csv: {quote: ''}}")
     }
-    if scan.hasContent { piece.records += 1 }
+    scan.finish(ended)
     piece.end = position
     if piece.records > 0 || ranges.isEmpty { ranges.append(piece) }
     return ranges
   }
 
+  private enum LineKind { case record, blank, comment }
+
   /// Where in a record the scan stands, across blocks.
   private struct State {
-    var line: Int
-    var isInQuotes = false
-    var quoteLine = 0
-    var hasContent = false
+    private let dialect: CSVDialect
+    private(set) var line: Int
+    private(set) var isInQuotes = false
+    private(set) var quoteLine = 0
+    private var hasContent = false
     private var isFieldStart = true
     private var isLineStart = true
     private var isComment = false
-    private var endedWithReturn = false
     private var isEscaped = false
+    /// The byte before closed a quoted part.
+    private var wasQuoted = false
+    /// The byte before was a carriage return within quotes.
+    private var wasReturn = false
+    /// A line that ended with a carriage return, after which a newline may come that belongs to it.
+    private var pending: LineKind?
 
-    init(line: Int) { self.line = line }
+    init(_ dialect: CSVDialect, line: Int) {
+      self.dialect = dialect
+      self.line = line
+    }
 
-    /// - Parameter ended: called after each line that ends a record: the offset after it, the number
-    ///   of the next line, and whether there was anything on it.
+    /// - Parameter ended: called after each line outside quotes: what it was, the offset after it and
+    ///   the number of the next line.
     mutating func feed(
-      _ bytes: UnsafeBufferPointer<UInt8>, _ dialect: CSVDialect,
-      _ ended: (Int, Int, Bool) -> Void
+      _ bytes: UnsafeBufferPointer<UInt8>, _ ended: (LineKind, Int, Int) -> Void
     ) {
       let delimiter = dialect.delimiter
       let quote = dialect.quote.map(Int.init) ?? -1
-      let escape = dialect.escape.map(Int.init) ?? -1
+      let escape = dialect.escape.map(Int.init).flatMap { $0 == quote ? nil : $0 } ?? -1
       let comment = dialect.comment.map(Int.init) ?? -1
       let trims = dialect.trimsSpaces
       for index in 0..<bytes.count {
         let byte = bytes[index]
-        if endedWithReturn {
-          endedWithReturn = false
-          // The line was counted at the return; a newline after it belongs to the same end.
-          if byte == 0x0a {
-            continue
-          }
+        if let kind = pending {
+          pending = nil
+          ended(kind, byte == 0x0a ? index + 1 : index, line)
+          if byte == 0x0a { continue }
         }
         if isInQuotes {
           if isEscaped {
@@ -90,25 +113,23 @@ package struct CSVScanner {
             // A doubled quote closes here and opens again at the next byte, which comes to the same.
             isInQuotes = false
             wasQuoted = true
-          } else if byte == 0x0a {
-            line += 1
           }
+          if byte == 0x0d || byte == 0x0a && !wasReturn { line += 1 }
+          wasReturn = byte == 0x0d
           continue
         }
         switch byte {
         case 0x0a, 0x0d:
           line += 1
-          let isRecord = hasContent && !isComment
+          let kind: LineKind = isComment ? .comment : hasContent ? .record : .blank
           hasContent = false
           isComment = false
           isFieldStart = true
           isLineStart = true
           if byte == 0x0d {
-            endedWithReturn = true
-            // Whether a newline follows is seen only at the next byte; the piece may begin with it.
-            ended(index + 1, line, isRecord)
+            pending = kind
           } else {
-            ended(index + 1, line, isRecord)
+            ended(kind, index + 1, line)
           }
         case delimiter:
           isFieldStart = true
@@ -118,6 +139,7 @@ package struct CSVScanner {
           if isLineStart, Int(byte) == comment { isComment = true }
           if Int(byte) == quote, isFieldStart || wasQuoted, !isComment {
             isInQuotes = true
+            wasReturn = false
             quoteLine = line
             hasContent = true
             isFieldStart = false
@@ -133,8 +155,15 @@ package struct CSVScanner {
       }
     }
 
-    /// The byte before closed a quoted part.
-    private var wasQuoted = false
+    /// The end of the file ends a line too.
+    mutating func finish(_ ended: (LineKind, Int, Int) -> Void) {
+      if let kind = pending {
+        pending = nil
+        ended(kind, 0, line)
+      } else if hasContent {
+        ended(isComment ? .comment : .record, 0, line)
+      }
+    }
   }
 }
 

@@ -13,20 +13,46 @@ package struct CSVSketch: Hashable, Sendable, Codable {
   package var types: [CellType]
 }
 
-/// Looks at the beginning of a file to find out how it is written.
-package struct CSVSniffer: Sendable {
-  /// Nil finds the delimiter out.
-  private let delimiter: UInt8?
-  private let dialect: CSVDialect
-  /// Nil finds out whether there is a header.
-  private let header: Bool?
-  private let skippedLines: Int
+/// What is known about a file before it is looked at; nil is found out.
+package struct CSVKnowledge: Hashable, Sendable, Codable {
+  /// A quote character, or that there is none.
+  package enum Quote: Hashable, Sendable, Codable {
+    case none
+    case character(UInt8)
+  }
 
-  package init(_ dialect: CSVDialect, delimiter: UInt8?, header: Bool?, skippedLines: Int) {
-    self.dialect = dialect
+  package var delimiter: UInt8?
+  package var quote: Quote?
+  package var trimsSpaces: Bool?
+  package var header: Bool?
+  package var skippedLines = 0
+
+  package init(
+    delimiter: UInt8? = nil, quote: Quote? = nil, trimsSpaces: Bool? = nil, header: Bool? = nil,
+    skippedLines: Int = 0
+  ) {
     self.delimiter = delimiter
+    self.quote = quote
+    self.trimsSpaces = trimsSpaces
     self.header = header
     self.skippedLines = skippedLines
+  }
+}
+
+/// Looks at the beginning of a file to find out how it is written.
+package struct CSVSniffer: Sendable {
+  /// So many records decide about the dialect.
+  private static let trialRecords = 500
+  /// A first record longer than this is no record.
+  private static let longestRecord = 256 << 20
+
+  private let dialect: CSVDialect
+  private let known: CSVKnowledge
+
+  /// - Parameter dialect: what is not found out: comments, marks, missing words, ragged rows.
+  package init(_ dialect: CSVDialect, _ known: CSVKnowledge = CSVKnowledge()) {
+    self.dialect = dialect
+    self.known = known
   }
 
   package func sketch(path: String, name: String) throws -> CSVSketch {
@@ -38,6 +64,12 @@ package struct CSVSniffer: Sendable {
         return sketch
       }
       // Not even one whole record: look further.
+      guard length < Self.longestRecord else {
+        throw Diagnostic.error(
+          "AX0414", at: SourceSpan(file: name, line: known.skippedLines + 1, column: 1),
+          "the first record is longer than \(Self.longestRecord >> 20) MiB",
+          hint: "is it a text file with lines?")
+      }
       length *= 8
     }
   }
@@ -50,9 +82,10 @@ package struct CSVSniffer: Sendable {
         hint: "write format: {csv: {encoding: utf-16}}")
     }
     var line = 1
-    for _ in 0..<skippedLines {
-      guard let end = all[start...].firstIndex(of: 0x0a) else { break }
+    for _ in 0..<known.skippedLines {
+      guard let end = all[start...].firstIndex(where: { $0 == 0x0a || $0 == 0x0d }) else { break }
       start = end + 1
+      if all[end] == 0x0d, start < all.count, all[start] == 0x0a { start += 1 }
       line += 1
     }
     let empty = Diagnostic.error(
@@ -70,8 +103,8 @@ package struct CSVSniffer: Sendable {
     }
     let sample = Array(all[start..<end])
     try CSVReader.checkText(sample, name: name, firstLine: line)
-    var dialect = dialect
-    dialect.delimiter = delimiter ?? bestDelimiter(sample, name)
+    let trial = try bestTrial(sample, isAll: isAll, firstLine: line, name)
+    let dialect = trial.dialect
     var lenient = dialect
     lenient.ragged = .reject
     let rows = try CSVTokens(
@@ -82,7 +115,7 @@ package struct CSVSniffer: Sendable {
     }
     let parser = CellParser(decimalMark: dialect.decimalMark, thousandsMark: dialect.thousandsMark)
     let first = (0..<rows.fields).map { rows.text(row: 0, field: $0) }
-    let hasHeader = header ?? looksLikeHeader(first, rows, parser)
+    let hasHeader = known.header ?? looksLikeHeader(first, rows, parser)
     var types = [CellType](repeating: .empty, count: rows.fields)
     let missing = Set(dialect.missing)
     for field in 0..<rows.fields {
@@ -100,37 +133,105 @@ package struct CSVSniffer: Sendable {
         return trimmed.isEmpty ? "column\(index + 1)" : String(trimmed)
       } : first.indices.map { "column\($0 + 1)" }
     var dataStart = Int(rows.rowStarts[0])
-    if hasHeader {
-      dataStart = rows.rows > 1 ? Int(rows.rowStarts[1]) : sample.count
-    }
-    let dataLine =
-      line + sample[..<dataStart].count { $0 == 0x0a }
-      + (sample.contains(0x0a) ? 0 : sample[..<dataStart].count { $0 == 0x0d })
+    // What follows the header is data, also where it does not look like the header's rows.
+    if hasHeader { dataStart = rows.firstRowEnd }
+    let dataLine = line + Self.lineEnds(sample[..<dataStart])
     return CSVSketch(
       dialect: dialect, hasHeader: hasHeader, names: names, start: start + dataStart,
       line: dataLine, types: types)
   }
 
-  /// The delimiter that cuts most records into the same number of fields, more than one.
-  private func bestDelimiter(_ sample: [UInt8], _ name: String) -> UInt8 {
-    var best: (delimiter: UInt8, score: Double) = (UInt8(ascii: ","), 0)
-    for candidate in ",;\t|:".utf8 {
-      var trial = dialect
-      trial.delimiter = candidate
-      trial.ragged = .reject
-      guard
-        let rows = try? CSVTokens(
-          sample, dialect: trial, fields: nil, name: name, firstLine: 1, limit: 200),
-        rows.fields > 1
-      else { continue }
-      let share = Double(rows.rows) / Double(rows.rows + rows.rejects.count)
-      // Consistency first; more fields break ties, and ':' stands in times too often to win them.
-      let score =
-        share * share * (1 + Double(min(rows.fields, 50)) / 100)
-        * (candidate == UInt8(ascii: ":") ? 0.5 : 1)
-      if score > best.score { best = (candidate, score) }
+  private static func lineEnds(_ bytes: ArraySlice<UInt8>) -> Int {
+    var ends = 0
+    var wasReturn = false
+    for byte in bytes {
+      if byte == 0x0d || byte == 0x0a && !wasReturn { ends += 1 }
+      wasReturn = byte == 0x0d
     }
-    return best.delimiter
+    return ends
+  }
+
+  /// The dialect that reads the sample best, among those that what is known allows.
+  private func bestTrial(_ sample: [UInt8], isAll: Bool, firstLine: Int, _ name: String) throws
+    -> DialectTrial
+  {
+    var present = [Bool](repeating: false, count: 256)
+    for byte in sample { present[Int(byte)] = true }
+    let delimiters = known.delimiter.map { [$0] } ?? Array(",\t;|: ".utf8)
+    var best: (trial: DialectTrial, score: Double)?
+    for delimiter in delimiters
+    where known.delimiter != nil || delimiter == 0x2c || present[Int(delimiter)] {
+      var areQuotesOrdinary = false
+      var soundQuotes = 0
+      for (quote, escape) in quotings(sample, present) {
+        var candidate = dialect
+        candidate.delimiter = delimiter
+        candidate.quote = quote
+        candidate.escape = escape
+        candidate.trimsSpaces = known.trimsSpaces ?? false
+        var trial = DialectTrial(sample, candidate, isAll: isAll, limit: Self.trialRecords)
+        if known.trimsSpaces == nil, trial.isSpaced, delimiter != 0x20, delimiter != 0x09 {
+          // `a, b, "c, d"`: the spaces belong to the delimiters.
+          candidate.trimsSpaces = true
+          trial = DialectTrial(sample, candidate, isAll: isAll, limit: Self.trialRecords)
+        }
+        var score = trial.score
+        // Both stand inside times, names and sentences too often to part columns by themselves.
+        if known.delimiter == nil, delimiter == UInt8(ascii: ":") || delimiter == 0x20 {
+          score *= trial.shapes.count == 1 && trial.records > 1 && trial.hasNumbers ? 0.7 : 0
+        }
+        if known.quote == nil, quote == 0x22, trial.oddQuotes > trial.soundQuotes || trial.isOpen {
+          areQuotesOrdinary = true
+        }
+        if known.quote == nil, quote == nil, !areQuotesOrdinary { continue }
+        // Apostrophes are quotes only where nothing speaks against it.
+        if known.quote == nil, quote == UInt8(ascii: "'") {
+          let isSound = trial.soundQuotes > 0 && trial.oddQuotes == 0
+          score *= isSound && soundQuotes == 0 ? 1.01 : 0
+        }
+        if quote == 0x22 { soundQuotes += trial.soundQuotes }
+        if best == nil || score > (best?.score ?? 0) * (1 + 1e-9) { best = (trial, score) }
+      }
+    }
+    guard let best else { preconditionFailure("a comma is always tried") }
+    let trial = best.trial
+    // Titles and remarks above the table would be taken for it.
+    if trial.records >= 4, trial.width > 1, trial.firstFields != trial.width,
+      (trial.shapes[trial.firstFields] ?? 0) * 4 <= (trial.shapes[trial.width] ?? 0)
+    {
+      let isNameless = trial.firstFields == trial.width - 1
+      throw Diagnostic.error(
+        "AX0415", at: SourceSpan(file: name, line: firstLine, column: 1),
+        "the first row has \(trial.firstFields) field\(trial.firstFields == 1 ? "" : "s") and most others \(trial.width)",
+        cause: isNameless
+          ? "one column has no name, as where R writes row names"
+          : "it seems to stand above the table",
+        hint: isNameless
+          ? "put a name for the first column into the file, or leave the line out with skip: 1, header: false and name all 'columns'"
+          : "format: {csv: {skip: 1}} leaves so many lines out; 'delimiter' says what parts fields")
+    }
+    return trial
+  }
+
+  /// The ways of quoting that are worth a trial, the usual one first.
+  private func quotings(_ sample: [UInt8], _ present: [Bool]) -> [(
+    quote: UInt8?, escape: UInt8?
+  )] {
+    switch known.quote {
+    case .some(.none): return [(nil, dialect.escape)]
+    case .character(let quote): return escapes(quote, present).map { (quote, $0) }
+    case nil:
+      var ways: [(quote: UInt8?, escape: UInt8?)] = escapes(0x22, present).map { (0x22, $0) }
+      if present[0x22] { ways.append((nil, dialect.escape)) }
+      if present[0x27] { ways.append((0x27, dialect.escape)) }
+      return ways
+    }
+  }
+
+  /// A backslash before a quote may or may not be meant to hide it.
+  private func escapes(_ quote: UInt8, _ present: [Bool]) -> [UInt8?] {
+    guard dialect.escape == nil, present[0x5c], present[Int(quote)] else { return [dialect.escape] }
+    return [nil, 0x5c]
   }
 
   private func looksLikeHeader(_ first: [String], _ rows: CSVTokens, _ parser: CellParser) -> Bool {

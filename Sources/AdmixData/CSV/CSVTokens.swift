@@ -15,6 +15,8 @@ struct CSVTokens {
   private(set) var rejects: [RejectedRow] = []
   /// Where each row begins in `bytes`.
   private(set) var rowStarts: [UInt32] = []
+  /// Where the line after the first row begins.
+  private(set) var firstRowEnd = 0
 
   private static let sideBit: UInt32 = 0x8000_0000
 
@@ -38,6 +40,8 @@ struct CSVTokens {
     var side: [UInt8] = []
     var rejects: [RejectedRow] = []
     var width = expected ?? -1
+    var firstRowEnd = 0
+    var counter = LineCounter(line: firstLine)
     starts.reserveCapacity(bytes.count / 6)
     ends.reserveCapacity(bytes.count / 6)
     let delimiter = dialect.delimiter
@@ -49,29 +53,32 @@ struct CSVTokens {
     try bytes.withUnsafeBufferPointer { text in
       let count = text.count
       var at = 0
-      while at < count, rows < limit {
+      // Blank lines that are rows if a record follows.
+      var blanks: [UInt32] = []
+      while at < count, rows + rejects.count < limit {
         let rowStart = at
         // Blank lines and comments are no records.
         let byte = text[at]
         if byte == 0x0a || byte == 0x0d {
-          at += 1
-          if width == 1, expected != nil, at < count || byte == 0x0a, rowStart > 0 || rows > 0,
-            !(byte == 0x0a && rowStart > 0 && text[rowStart - 1] == 0x0d)
-          {
-            // With one column, a blank line is a row without a value.
-            starts.append(UInt32(rowStart))
-            ends.append(UInt32(rowStart))
-            rowStarts.append(UInt32(rowStart))
-            rows += 1
-          }
+          at += byte == 0x0d && at + 1 < count && text[at + 1] == 0x0a ? 2 : 1
+          // With one column, a blank line above another row is a row without a value.
+          if expected == 1 { blanks.append(UInt32(rowStart)) }
           continue
         }
         if Int(byte) == comment {
           while at < count, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
           continue
         }
+        for blank in blanks {
+          starts.append(blank)
+          ends.append(blank)
+          rowStarts.append(blank)
+          rows += 1
+        }
+        blanks.removeAll(keepingCapacity: true)
         let firstField = starts.count
         let sideMark = side.count
+        var isMisquoted = false
         var isRowOpen = true
         while isRowOpen {
           var from = at
@@ -86,9 +93,12 @@ struct CSVTokens {
             while index < count {
               let byte = text[index]
               if Int(byte) == escape, escape != quote, index + 1 < count {
-                isPlain = false
-                copy.append(contentsOf: text[copied..<index])
-                copied = index + 1
+                // Before anything but a quote or itself it is a character like others.
+                if Int(text[index + 1]) == quote || Int(text[index + 1]) == escape {
+                  isPlain = false
+                  copy.append(contentsOf: text[copied..<index])
+                  copied = index + 1
+                }
                 index += 2
                 continue
               }
@@ -108,18 +118,15 @@ struct CSVTokens {
             at = min(count, index + 1)
             let tail = at
             while at < count, text[at] != delimiter, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
-            var tailEnd = at
-            if trims {
-              while tailEnd > tail, text[tailEnd - 1] == 0x20 || text[tailEnd - 1] == 0x09 {
-                tailEnd -= 1
-              }
+            // Spaces after the closing quote mean nothing; anything else means that the quotes are odd.
+            if (tail..<at).contains(where: { text[$0] != 0x20 && text[$0] != 0x09 }) {
+              isMisquoted = true
             }
-            if isPlain, tail == tailEnd {
+            if isPlain {
               starts.append(UInt32(plainStart))
               ends.append(UInt32(close))
             } else {
               copy.append(contentsOf: text[copied..<close])
-              copy.append(contentsOf: text[tail..<tailEnd])
               starts.append(UInt32(side.count) | Self.sideBit)
               side.append(contentsOf: copy)
               ends.append(UInt32(side.count) | Self.sideBit)
@@ -161,12 +168,24 @@ struct CSVTokens {
           }
           found = width
         }
-        if found != width {
-          let line = firstLine + Self.lines(text, upTo: rowStart)
-          let fact = "the row has \(found) fields and the file \(width)"
+        if isMisquoted || found != width {
+          let line = counter.line(text, at: rowStart)
+          let fact =
+            isMisquoted
+            ? "a quoted field goes on after its closing quote"
+            : "the row has \(found) field\(found == 1 ? "" : "s") where the first has \(width)"
           guard dialect.ragged == .reject else {
+            if isMisquoted {
+              throw Diagnostic.error(
+                "AX0429", at: SourceSpan(file: name, line: line, column: 1), fact,
+                hint:
+                  "if quotes are ordinary characters here, write format: {csv: {quote: ''}}; 'ragged: reject' leaves such rows out and counts them"
+              )
+            }
             throw Diagnostic.error(
               "AX0415", at: SourceSpan(file: name, line: line, column: 1), fact,
+              cause: dialect.ragged == .pad
+                ? "'ragged: pad' fills up short rows; what is too much has no column" : nil,
               hint: "format: {csv: {ragged: reject}} leaves such rows out and counts them")
           }
           rejects.append(RejectedRow(line: line, reason: fact))
@@ -177,8 +196,10 @@ struct CSVTokens {
         }
         rowStarts.append(UInt32(rowStart))
         rows += 1
+        if rows == 1 { firstRowEnd = at }
       }
     }
+    self.firstRowEnd = firstRowEnd
     self.bytes = bytes
     self.side = side
     self.starts = starts
@@ -189,29 +210,30 @@ struct CSVTokens {
     fields = max(0, width)
   }
 
-  /// How many line ends there are before an offset: LF, CRLF or CR, each once.
-  private static func lines(_ text: UnsafeBufferPointer<UInt8>, upTo end: Int) -> Int {
-    var lines = 0
-    for index in 0..<end where text[index] == 0x0a || text[index] == 0x0d {
-      if text[index] == 0x0a, index > 0, text[index - 1] == 0x0d { continue }
-      lines += 1
-    }
-    return lines
-  }
-
   /// The place of a field in the file: its line, and its column in characters of one byte or more.
   func place(row: Int, field: Int, name: String, firstLine: Int) -> SourceSpan {
     let start = Int(starts[row * fields + field])
     let isAside = start & Int(Self.sideBit) != 0
     let at = isAside ? Int(rowStarts[row]) : start
     return bytes.withUnsafeBufferPointer { text in
-      let line = firstLine + Self.lines(text, upTo: at)
+      var counter = LineCounter(line: firstLine)
+      let line = counter.line(text, at: at)
       var lineStart = at
       while lineStart > 0, text[lineStart - 1] != 0x0a, text[lineStart - 1] != 0x0d {
         lineStart -= 1
       }
       let column = text[lineStart..<at].reduce(1) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
       return SourceSpan(file: name, line: line, column: column)
+    }
+  }
+
+  /// The lines that some rows begin on.
+  ///
+  /// - Parameter rows: ascending.
+  func lines(of rows: [Int], firstLine: Int) -> [Int] {
+    bytes.withUnsafeBufferPointer { text in
+      var counter = LineCounter(line: firstLine)
+      return rows.map { counter.line(text, at: Int(rowStarts[$0])) }
     }
   }
 
@@ -248,5 +270,23 @@ struct CSVTokens {
     return start & Self.sideBit == 0
       ? String(decoding: bytes[Int(start)..<Int(end)], as: UTF8.self)
       : String(decoding: side[Int(start & ~Self.sideBit)..<Int(end & ~Self.sideBit)], as: UTF8.self)
+  }
+}
+
+/// Counts line ends (LF, CRLF or CR, each once) up to places that come in ascending order, so that a
+/// file full of rejects is walked once.
+private struct LineCounter {
+  private(set) var line: Int
+  private var at = 0
+
+  init(line: Int) { self.line = line }
+
+  mutating func line(_ text: UnsafeBufferPointer<UInt8>, at end: Int) -> Int {
+    while at < end {
+      if text[at] == 0x0a, at == 0 || text[at - 1] != 0x0d { line += 1 }
+      if text[at] == 0x0d { line += 1 }
+      at += 1
+    }
+    return line
   }
 }

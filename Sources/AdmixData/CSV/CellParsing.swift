@@ -150,22 +150,42 @@ struct CellParser {
     return value
   }
 
-  /// `YYYY-MM-DD`.
+  /// `YYYY-MM-DD`; years beyond four digits have a sign, as ISO 8601 has it.
   static func date(_ cell: UnsafeBufferPointer<UInt8>) -> Int32? {
-    guard cell.count == 10, cell[4] == 0x2d, cell[7] == 0x2d, let year = number(cell, 0, 4),
-      let month = number(cell, 5, 2), let day = number(cell, 8, 2)
+    guard let (days, length) = leadingDate(cell), length == cell.count else { return nil }
+    return days
+  }
+
+  private static func leadingDate(_ cell: UnsafeBufferPointer<UInt8>) -> (days: Int32, length: Int)?
+  {
+    guard cell.count >= 10 else { return nil }
+    var (year, at, sign) = (0, 0, 1)
+    if cell[0] == 0x2b || cell[0] == 0x2d {
+      sign = cell[0] == 0x2d ? -1 : 1
+      at = 1
+    }
+    let start = at
+    while at < cell.count, at - start < 7, cell[at] &- 0x30 < 10 {
+      year = year * 10 + Int(cell[at] &- 0x30)
+      at += 1
+    }
+    // Four digits without a sign or with a minus; a plus announces more of them.
+    let digits = at - start
+    guard digits == 4 && cell[0] != 0x2b || digits > 4 && start == 1, at + 6 <= cell.count,
+      cell[at] == 0x2d, cell[at + 3] == 0x2d, let month = number(cell, at + 1, 2),
+      let day = number(cell, at + 4, 2), let days = CivilDate.days(sign * year, month, day)
     else { return nil }
-    return CivilDate.days(year, month, day).map { Int32(truncatingIfNeeded: $0) }
+    return Int32(exactly: days).map { ($0, at + 6) }
   }
 
   /// ISO 8601 with date and time, to the microsecond, and whether it says where on Earth.
   static func datetime(_ cell: UnsafeBufferPointer<UInt8>) -> (microseconds: Int64, isUTC: Bool)? {
-    guard cell.count >= 16, cell[10] == 0x54 || cell[10] == 0x20,
-      let day = date(UnsafeBufferPointer(rebasing: cell[0..<10])), let hour = number(cell, 11, 2),
-      cell[13] == 0x3a, let minute = number(cell, 14, 2), hour < 24, minute < 60
+    guard let (day, length) = leadingDate(cell), cell.count >= length + 6,
+      cell[length] == 0x54 || cell[length] == 0x20, let hour = number(cell, length + 1, 2),
+      cell[length + 3] == 0x3a, let minute = number(cell, length + 4, 2), hour < 24, minute < 60
     else { return nil }
     var microseconds = (Int64(day) * 86_400 + Int64(hour * 3600 + minute * 60)) * 1_000_000
-    var index = 16
+    var index = length + 6
     if index < cell.count, cell[index] == 0x3a {
       guard let second = number(cell, index + 1, 2), second < 60 else { return nil }
       microseconds += Int64(second) * 1_000_000
@@ -322,9 +342,22 @@ struct DateFormat: Hashable, Sendable {
 /// What others may ask about formats.
 package enum CSVFormats {
   package static func isDateFormat(_ text: String) -> Bool { DateFormat(text) != nil }
+  package static func hasTime(_ format: String) -> Bool { DateFormat(format)?.hasTime ?? false }
 }
 
 extension CSVFormats {
+  /// What an ISO 8601 text is: a date, a time without a zone or one with it; otherwise a text.
+  package static func momentType(_ text: UnsafeBufferPointer<UInt8>) -> CellType {
+    if CellParser.date(text) != nil { return .date }
+    return CellParser.datetime(text).map { $0.isUTC ? .instant : .datetime } ?? .text
+  }
+
+  /// The moment of an ISO 8601 text, with time or without; nil for any other text.
+  package static func microseconds(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
+    CellParser.datetime(text)?.microseconds
+      ?? CellParser.date(text).map { Int64($0) * 86_400_000_000 }
+  }
+
   /// The moment of a text in a format; nil for any other text.
   package static func microseconds(_ text: String, format: String) -> Int64? {
     guard let format = DateFormat(format) else { return nil }

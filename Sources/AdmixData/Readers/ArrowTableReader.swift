@@ -119,7 +119,9 @@ struct ArrowTableReader: TableReader {
     } else {
       return nil
     }
-    return .warning("AX0461", "column '\(facts.name)' of \(file) is \(type) and \(what)")
+    return .warning(
+      "AX0461", at: SourceSpan(file: file, line: 0, column: 0),
+      "column '\(facts.name)' of '\(file)' is \(type) and \(what)")
   }
 }
 
@@ -139,29 +141,32 @@ extension ArrowFailure {
   /// What people are told about a source file.
   func diagnostic(file: String, format: TableFormat) -> Diagnostic {
     let what = format == .parquet ? "Parquet" : "Arrow"
-    let place = column.isEmpty ? file : "column '\(column)' of \(file)"
+    let place = column.isEmpty ? "'\(file)'" : "column '\(column)' of '\(file)'"
+    let span = SourceSpan(file: file, line: 0, column: 0)
     switch kind {
     case ADMIX_ARROW_DAMAGED:
-      return .error("AX0450", "\(place) is not sound \(what)", cause: text)
+      return .error("AX0450", at: span, "\(place) is not sound \(what)", cause: text)
     case ADMIX_ARROW_UNSUPPORTED:
       return column.isEmpty
-        ? .error("AX0451", "\(file) is not supported", cause: text)
+        ? .error("AX0451", at: span, "'\(file)' is not supported", cause: text)
         : .error(
-          "AX0451", "\(place) is of a type that is not supported: \(text)",
+          "AX0451", at: span, "\(place) is of a type that is not supported: \(text)",
           cause: "admix reads flat columns of numbers, texts, booleans, dates and times",
-          hint: "name the other columns in 'columns', or flatten the file first")
+          hint: "leave the column out of the file, or keep it there as JSON text")
     case ADMIX_ARROW_COLUMN:
-      return .error("AX0452", "\(place): \(text)")
+      return .error(
+        "AX0452", at: span, "\(place): \(text)",
+        hint: text.hasPrefix("two") ? "rename one of them in the file" : nil)
     case ADMIX_ARROW_RANGE:
-      return .error("AX0453", "\(place) holds a value that does not fit", cause: text)
+      return .error("AX0453", at: span, "\(place) holds a value that does not fit", cause: text)
     case ADMIX_ARROW_IO:
-      return .error("AX0454", "\(file) cannot be read", cause: text)
+      return .error("AX0454", at: span, "'\(file)' cannot be read", cause: text)
     case ADMIX_ARROW_MEMORY:
       return .error(
-        "AX0455", "\(file) wants more memory than there is", cause: text,
+        "AX0455", at: span, "'\(file)' wants more memory than there is", cause: text,
         hint: "is the file damaged?")
     default:
-      return .error("AX0450", "\(place) cannot be read", cause: text)
+      return .error("AX0450", at: span, "\(place) cannot be read", cause: text)
     }
   }
 }

@@ -25,7 +25,8 @@ package enum Decompression {
       codec = ADMIX_ARROW_ZSTD_FILE
     } else if let other = unsupported.first(where: { start.starts(with: $0.magic) }) {
       throw Diagnostic.error(
-        "AX0460", "\(name) is a \(other.name) file, which admix does not read",
+        "AX0460", at: SourceSpan(file: name, line: 0, column: 0),
+        "'\(name)' is compressed with \(other.name), which admix does not read",
         cause: "gzip and zstd are expanded", hint: "expand it first")
     } else {
       return path
@@ -44,11 +45,14 @@ package enum Decompression {
       try? FileManager.default.removeItem(atPath: target)
       if failure.kind == ADMIX_ARROW_RANGE {
         throw Diagnostic.error(
-          "AX0460", "\(name) expands to more than \(limit) bytes",
+          "AX0460", at: SourceSpan(file: name, line: 0, column: 0),
+          "'\(name)' expands to more than \(limit) bytes",
           cause: "its \(size) bytes promise more than a table is likely to have",
           hint: "expand it yourself if it is meant so")
       }
-      throw Diagnostic.error("AX0460", "\(name) cannot be expanded", cause: failure.text)
+      throw Diagnostic.error(
+        "AX0460", at: SourceSpan(file: name, line: 0, column: 0), "'\(name)' cannot be expanded",
+        cause: failure.text)
     }
     return target
   }

@@ -50,7 +50,9 @@ struct JSONLinesReader: TableReader {
           guard rejects else { throw badLine(problem, line: number, file: file) }
           rejected = RejectedRow(line: number, reason: problem.fact)
         } catch is Row.Changed {
-          throw Diagnostic.error("AX0464", "\(file) changed while it was read")
+          throw Diagnostic.error(
+            "AX0464", at: SourceSpan(file: file, line: number, column: 1),
+            "'\(file)' changed while it was read")
         }
       }
       guard hasLine else { break }
@@ -63,7 +65,7 @@ struct JSONLinesReader: TableReader {
     if let full = builders.first(where: { $0.hasTooMuchText }) {
       throw Diagnostic.error(
         "AX0453",
-        "column '\(full.schema.name)' of \(name) has more than 2 GiB of text in one partition"
+        "column '\(full.schema.name)' of '\(name)' has more than 2 GiB of text in one partition"
       )
     }
     guard rows > 0 else { return nil }
@@ -149,6 +151,7 @@ private struct Row {
 func badLine(_ problem: LineProblem, line: Int, file: String) -> Diagnostic {
   .error(
     "AX0456", at: SourceSpan(file: file, line: line, column: problem.offset + 1),
-    "line \(line) of \(file) cannot be read: \(problem.fact)",
-    cause: "JSON lines has one JSON object on each line")
+    "the line cannot be read: \(problem.fact)",
+    cause: "JSON lines has one JSON object on each line",
+    hint: "'on-error: reject' leaves such lines out and counts them")
 }

@@ -102,7 +102,8 @@ struct JSONLinesSurvey {
   func finish() throws -> (Schema, [Diagnostic]) {
     guard rows > 0 else {
       throw Diagnostic.error(
-        "AX0463", "\(name) has no rows", cause: "without an object its columns are not known")
+        "AX0463", at: SourceSpan(file: name, line: 0, column: 0), "'\(name)' has no rows",
+        cause: "without an object its columns are not known")
     }
     var report = Diagnostics()
     var columns: [ColumnSchema] = []
@@ -118,7 +119,8 @@ struct JSONLinesSurvey {
     guard let wanted = options.columns else { return keys }
     for column in wanted where indices[column] == nil {
       throw Diagnostic.error(
-        "AX0452", "column '\(column)' of \(name): there is no such column",
+        "AX0452", at: SourceSpan(file: name, line: 0, column: 0),
+        "column '\(column)' of '\(name)': there is no such column",
         hint: Spelling.closest(to: column, among: keys).map { "did you mean '\($0)'?" })
     }
     return wanted
@@ -132,7 +134,7 @@ struct JSONLinesSurvey {
       report.append(
         .error(
           "AX0458", at: span(nested),
-          "column '\(key)' of \(name) holds a nested value on line \(nested)",
+          "column '\(key)' of '\(name)' holds a nested value on line \(nested)",
           cause: "a column is flat: numbers, texts, booleans",
           hint: "keep nested values as JSON text with 'nested: text'"))
       return nil
@@ -149,14 +151,16 @@ struct JSONLinesSurvey {
     kinds.sort { $0.line < $1.line }
     guard let first = kinds.first else {
       report.append(
-        .warning("AX0461", "column '\(key)' of \(name) has no value and is read as text"))
+        .warning(
+          "AX0461", at: SourceSpan(file: name, line: 0, column: 0),
+          "column '\(key)' of '\(name)' has no value and is read as text"))
       return .text
     }
     if kinds.count > 1 {
       report.append(
         .error(
           "AX0457", at: span(kinds[1].line),
-          "column '\(key)' of \(name) is \(first.word) on line \(first.line) and \(kinds[1].word) on line \(kinds[1].line)",
+          "column '\(key)' of '\(name)' is \(first.word) on line \(first.line) and \(kinds[1].word) on line \(kinds[1].line)",
           hint: "declare it as text: 'columns: [{\(key): text}]'"))
       return nil
     }
@@ -164,7 +168,7 @@ struct JSONLinesSurvey {
       report.append(
         .error(
           "AX0453", at: span(huge),
-          "column '\(key)' of \(name) holds a whole number beyond 64 bits on line \(huge)",
+          "column '\(key)' of '\(name)' holds a whole number beyond 64 bits on line \(huge)",
           hint: "declare it as text: 'columns: [{\(key): text}]'"))
       return nil
     }
@@ -175,7 +179,7 @@ struct JSONLinesSurvey {
       report.append(
         .warning(
           "AX0462", at: span(inexact),
-          "column '\(key)' of \(name) mixes fractions with whole numbers above 2^53, which lose digits",
+          "column '\(key)' of '\(name)' mixes fractions with whole numbers above 2^53, which lose digits",
           hint: "declare it as text to keep them: 'columns: [{\(key): text}]'"))
     }
     return .double

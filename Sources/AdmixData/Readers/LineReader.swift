@@ -46,7 +46,7 @@ struct LineReader {
       guard piece.count - position <= maxLineBytes else {
         throw Diagnostic.error(
           "AX0456", at: SourceSpan(file: name, line: line + 1, column: 1),
-          "line \(line + 1) of \(name) is longer than \(maxLineBytes >> 20) MiB")
+          "the line is longer than \(maxLineBytes >> 20) MiB")
       }
       piece.removeFirst(position)
       position = 0
@@ -118,6 +118,8 @@ final class OwnedDescriptor {
   }
 
   private static func problem(_ name: String, _ verb: String) -> Diagnostic {
-    .error("AX0454", "\(name) cannot be \(verb)", cause: String(cString: strerror(errno)))
+    .error(
+      "AX0454", at: SourceSpan(file: name, line: 0, column: 0), "'\(name)' cannot be \(verb)",
+      cause: String(cString: strerror(errno)))
   }
 }

@@ -35,7 +35,8 @@ package enum Transcoding {
       try sink.flush()
     } catch let problem as LineProblem {
       throw Diagnostic.error(
-        "AX0459", "\(name) is not \(encoding.rawValue) at byte \(problem.offset)",
+        "AX0459", at: SourceSpan(file: name, line: 0, column: 0),
+        "'\(name)' is not \(encoding.rawValue) at byte \(problem.offset)",
         cause: problem.fact, hint: "is 'encoding' right?")
     }
   }

@@ -8,8 +8,7 @@ struct CSVWriter: TableWriter {
   private var sink: FileSink
 
   init(_ path: String, schema: Schema, options: CSVWriting) throws {
-    guard let delimiter = options.delimiter.utf8.first, options.delimiter.utf8.count == 1,
-      delimiter < 0x80, ![0x0a, 0x0d, UInt8(ascii: "\"")].contains(delimiter)
+    guard let delimiter = options.delimiter.utf8.first, CSVWriting.isDelimiter(options.delimiter)
     else {
       throw Diagnostic.error(
         "AX0851", "'\(options.delimiter)' cannot part the fields of a CSV file",

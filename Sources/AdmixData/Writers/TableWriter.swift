@@ -24,6 +24,14 @@ package struct CSVWriting: Hashable, Sendable, Codable {
   }
 }
 
+extension CSVWriting {
+  /// Whether a text can stand between fields: one ASCII character, neither a quote nor a line break.
+  package static func isDelimiter(_ text: String) -> Bool {
+    guard let byte = text.utf8.first, text.utf8.count == 1 else { return false }
+    return byte < 0x80 && ![0x0a, 0x0d, UInt8(ascii: "\"")].contains(byte)
+  }
+}
+
 /// The formats that tables are written in.
 package enum TableOutput: Hashable, Sendable, Codable {
   /// Each batch a row group, pages in zstd.

@@ -214,8 +214,7 @@ package struct SourceLocator: Sendable {
         throw TaskFailure(
           .error(
             "AX0408", at: request.span, "'\(file.name)' cannot be fetched",
-            cause: reason.map { [$0.fact, $0.cause].compactMap { $0 }.joined(separator: ": ") }
-              ?? "\(error)",
+            cause: reason.map { $0.cause ?? $0.fact } ?? "\(error)",
             hint: reason?.hint ?? "name a folder that holds the file with --distdir"),
           reason: .input)
       }

@@ -69,10 +69,19 @@ package struct Export: StageKind {
     if format.isEmpty {
       report.append(
         .error(
-          "AX0804", at: toSpan, "the ending '.\(ending)' says no format",
+          "AX0804", at: toSpan,
+          ending.isEmpty
+            ? "'\(to)' has no ending that says a format" : "the ending '.\(ending)' says no format",
           hint: "end it in .parquet, .csv, .tsv, .jsonl or .arrow, or name a 'format'"))
     }
-    let delimiter = chosen?.value["delimiter"]?.text
+    let mark = chosen?.value["delimiter"]
+    let delimiter = mark?.text.map { $0 == "\\t" ? "\t" : $0 }
+    if let delimiter, let mark, !CSVWriting.isDelimiter(delimiter) {
+      report.append(
+        .error(
+          "AX0851", at: mark.span, "'\(delimiter)' cannot part the fields of a CSV file",
+          cause: "the delimiter is one ASCII character, neither a quote nor a line break"))
+    }
     writing = CSVWriting(
       delimiter: format == "tsv" && (delimiter == nil || delimiter == ",")
         ? "\t" : delimiter ?? ",",
@@ -80,6 +89,13 @@ package struct Export: StageKind {
       missing: chosen?.value["missing"].flatMap { $0.source ?? $0.text } ?? "")
     columns = options["columns"].map { node in
       node.items.compactMap { item in item.text.map { ($0, item.span) } }
+    }
+    if let node = options["columns"], node.items.isEmpty {
+      report.append(
+        .error(
+          "AX0806", at: node.span, "no column is named to write",
+          cause: "a table without columns cannot be told from no table",
+          hint: "name some, or leave 'columns' out to write them all"))
     }
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
@@ -180,6 +196,21 @@ package struct Export: StageKind {
       case "json-lines": .jsonLines
       default: .csv(csv)
       }
+    do {
+      try write(manifest, parameters, schema, output, to: path, task)
+    } catch var problem as Diagnostic where problem.span == nil {
+      problem.span = toSpan
+      throw problem
+    }
+    return TaskOutputs([
+      "file": [try task.artifacts.publish(file: path, kind: .file, rows: manifest.rows)]
+    ])
+  }
+
+  private func write(
+    _ manifest: DatasetManifest, _ parameters: WriteParameters, _ schema: Schema,
+    _ output: TableOutput, to path: String, _ task: any TaskContext
+  ) throws {
     var writer = try createTable(path: path, output: output, schema: schema)
     for partition in manifest.partitions {
       try task.checkCancellation()
@@ -189,9 +220,6 @@ package struct Export: StageKind {
       task.progress(rows: batch.rows)
     }
     try writer.finish()
-    return TaskOutputs([
-      "file": [try task.artifacts.publish(file: path, kind: .file, rows: manifest.rows)]
-    ])
   }
 
   private func describe(_ task: any TaskContext) throws -> TaskOutputs {

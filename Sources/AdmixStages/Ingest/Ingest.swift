@@ -12,7 +12,7 @@ import Foundation
 /// the data.
 package struct Ingest: StageKind {
   package static let description = KindDescription(
-    name: "ingest", revision: 1, summary: "Takes rows in from files.",
+    name: "ingest", revision: 2, summary: "Takes rows in from files.",
     fields: [
       .required(
         "from", .listOrOne(.path),
@@ -32,7 +32,7 @@ package struct Ingest: StageKind {
         "A value that does not fit its declared type: an error, or the row is left out and counted."
       ),
     ],
-    outputs: ["data", "rejects"],
+    outputs: ["data", "rejects", "profile"],
     example: """
       from: data/people.csv
       missing: ["?"]
@@ -132,9 +132,9 @@ package struct Ingest: StageKind {
     }
   }
 
-  /// The outputs of any ingest: the manifest, and the rejected rows where there are any.
-  static func outputs(
-    _ stage: any StageContext, _ schema: Schema, _ partitions: [Artifact],
+  /// The outputs of any ingest: the manifest, the rejected rows, and what the columns hold.
+  func outputs(
+    _ stage: any StageContext, _ schema: Schema, _ partitions: [Artifact], profile: TableProfile,
     rejects: [(file: String, row: RejectedRow)], warnings: [Diagnostic]
   ) throws -> StageOutputs {
     let manifest = DatasetManifest(
@@ -142,21 +142,28 @@ package struct Ingest: StageKind {
     var outputs = StageOutputs(
       ["data": try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)],
       warnings: warnings)
+    var profile = profile
+    profile.takeCategories(of: schema)
+    outputs.artifacts["profile"] = try stage.artifacts.publish(profile, kind: .statistics)
     var text = "file,line,reason\n"
     for reject in rejects {
       text +=
-        "\"\(reject.file)\",\(reject.row.line),\"\(reject.row.reason.replacing("\"", with: "\"\""))\"\n"
+        "\"\(reject.file.replacing("\"", with: "\"\""))\",\(reject.row.line),\"\(reject.row.reason.replacing("\"", with: "\"\""))\"\n"
     }
     outputs.artifacts["rejects"] = try stage.artifacts.publish(
       Data(text.utf8), kind: .file, rows: rejects.count)
     if !rejects.isEmpty {
       outputs.warnings.append(
         .warning(
-          "AX0424", "\(rejects.count) of \(manifest.rows + rejects.count) rows were left out",
+          "AX0424", at: span,
+          "\(rejects.count) of \(manifest.rows + rejects.count) rows were left out",
           hint: "`admix show FILE \(stage.stageName).rejects` lists them"))
     }
     if manifest.rows == 0 {
-      outputs.warnings.append(.warning("AX0425", "'\(stage.stageName)' has no rows"))
+      outputs.warnings.append(
+        .warning(
+          "AX0425", at: span, "'\(stage.stageName)' has no rows",
+          cause: "there is nothing below the header, or everything was left out"))
     }
     return outputs
   }

@@ -9,10 +9,8 @@ struct IngestFormat: Hashable, Sendable {
   /// Nil: by the ending of each file.
   var kind: Kind?
   var dialect = CSVDialect()
-  /// Nil: found out from the file.
-  var delimiter: UInt8?
-  var header: Bool?
-  var skippedLines = 0
+  /// What is not known is found out from the file.
+  var known = CSVKnowledge()
   var encoding = TextEncoding.utf8
   var renamesDuplicates = false
   var nested = TableOptions.NestedValues.error
@@ -21,10 +19,16 @@ struct IngestFormat: Hashable, Sendable {
     let text: [Field] = [
       .optional("header", .bool, "Whether the first row has the names; found out unless given."),
       .optional("delimiter", .text, "One character between fields; found out unless given."),
-      .optional("quote", .text, default: "\"", "The quote character; empty: there are none."),
-      .optional("escape", .text, "Stands before a quote inside quotes, beside doubled quotes."),
+      .optional(
+        "quote", .text, "The quote character, empty where there are none; found out unless given."),
+      .optional(
+        "escape", .text,
+        "Stands before a quote inside quotes, beside doubled quotes; a backslash is found out."),
       .optional("comment", .text, "Lines that begin with it are left out."),
-      .optional("trim", .bool, default: false, "White space around fields does not count."),
+      .optional(
+        "trim", .bool,
+        "White space around fields does not count; found out unless given: it does not where every delimiter has a space after it."
+      ),
       .optional("skip", .int(0...1_000_000), default: 0, "So many lines before the table."),
       .optional("decimal", .text, default: ".", "The decimal mark."),
       .optional("thousands", .text, "The mark between thousands."),
@@ -33,7 +37,7 @@ struct IngestFormat: Hashable, Sendable {
         "How characters are written."),
       .optional(
         "ragged", .choice(["error", "reject", "pad"]), default: "error",
-        "Rows with another number of fields: an error, left out and counted, or filled up with missing values."
+        "Rows with another number of fields: an error, left out and counted, or filled up with missing values. `reject` leaves out rows with odd quotes too."
       ),
       .optional(
         "duplicate-names", .choice(["error", "rename"]), default: "error",
@@ -67,19 +71,23 @@ struct IngestFormat: Hashable, Sendable {
       let text2 = text == "\\t" ? "\t" : text
       guard text2.utf8.count == 1, let byte = text2.utf8.first, byte != 0x0a, byte != 0x0d else {
         report.append(
-          .error("AX0420", at: node.span, "'\(key)' is one character, not '\(text)'"))
+          .error("AX0420", at: node.span, "'\(key)' is one ASCII character, not '\(text)'"))
         return nil
       }
       return byte
     }
-    header = options["header"]?.bool
-    delimiter = mark("delimiter", &report)
-    if kind == .tsv, delimiter == nil { delimiter = 0x09 }
-    dialect.quote = mark("quote", &report)
+    known.header = options["header"]?.bool
+    known.delimiter = mark("delimiter", &report)
+    if kind == .tsv, known.delimiter == nil { known.delimiter = 0x09 }
+    if let quote = options["quote"] {
+      known.quote =
+        quote.text?.isEmpty == true
+        ? CSVKnowledge.Quote.none : mark("quote", &report).map { .character($0) }
+    }
     dialect.escape = mark("escape", &report)
     dialect.comment = mark("comment", &report)
-    dialect.trimsSpaces = options["trim"]?.bool ?? false
-    skippedLines = options["skip"]?.int ?? 0
+    known.trimsSpaces = options["trim"]?.bool
+    known.skippedLines = options["skip"]?.int ?? 0
     dialect.decimalMark = mark("decimal", &report) ?? 0x2e
     dialect.thousandsMark = mark("thousands", &report)
     encoding = TextEncoding(rawValue: options["encoding"]?.text ?? "utf-8") ?? .utf8

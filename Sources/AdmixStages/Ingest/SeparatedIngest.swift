@@ -20,11 +20,10 @@ struct SeparatedIngest {
     let (format, declared, span) = kind.options
     let scans = try await stage.run(
       files.map { file in
-        var delimiter = format.delimiter
-        if delimiter == nil, format.kind(of: file.name) == .tsv { delimiter = 0x09 }
+        var known = format.known
+        if known.delimiter == nil, format.kind(of: file.name) == .tsv { known.delimiter = 0x09 }
         let parameters = ScanParameters(
-          dialect: format.dialect, delimiter: delimiter, header: format.header,
-          skippedLines: format.skippedLines, encoding: format.encoding)
+          dialect: format.dialect, known: known, encoding: format.encoding)
         return TaskRequest(step: "scan", parameters: try .init(encoding: parameters), files: [file])
       })
     let found = try scans.map { try $0.value.decoded(ScanResult.self) }
@@ -103,8 +102,15 @@ struct SeparatedIngest {
     let rejects = zip(owners, summaries).flatMap { name, result in
       result.rejects.map { (file: name, row: $0) }
     }
-    return try Ingest.outputs(
+    var profile = TableProfile(columns: names.count)
+    for summary in summaries { profile.merge(summary.profile) }
+    for index in schemas.indices where schemas[index].type == .text {
+      // Texts of which there are few enough to have been kept.
+      profile.columns[index].distinct = total[index].distinct?.count
+    }
+    return try kind.outputs(
       stage, kind.schema(names, schemas), pieces.flatMap { $0.artifacts["partition"] ?? [] },
+      profile: profile,
       rejects: rejects, warnings: [])
   }
 
@@ -122,13 +128,18 @@ struct SeparatedIngest {
   private func names(_ sketch: CSVSketch, _ file: String) throws -> [String] {
     let (format, declared, span) = kind.options
     if !sketch.hasHeader, !declared.isEmpty {
-      guard declared.count == sketch.names.count else {
+      // Where short rows are filled up, the first one may be short.
+      let fits =
+        format.dialect.ragged == .pad
+        ? declared.count >= sketch.names.count : declared.count == sketch.names.count
+      guard fits else {
         throw TaskFailure(
           .error(
             "AX0419", at: declared[0].span,
-            "'\(file)' has \(sketch.names.count) columns and \(declared.count) are named",
+            "'\(file)' has \(sketch.names.count) columns and 'columns' names \(declared.count)",
             cause: "there is no header, so 'columns' names them all, in order",
-            hint: format.header == nil ? "if the first row has the names, write header: true" : nil)
+            hint: format.known.header == nil
+              ? "if the first row has the names, write header: true" : nil)
         )
       }
       return declared.map(\.name)
@@ -222,9 +233,7 @@ struct SeparatedIngest {
 
 struct ScanParameters: Codable {
   var dialect: CSVDialect
-  var delimiter: UInt8?
-  var header: Bool?
-  var skippedLines: Int
+  var known: CSVKnowledge
   var encoding: TextEncoding
 }
 
@@ -241,6 +250,7 @@ struct ReadParameters: Codable {
 
 struct ReadResult: Codable {
   var columns: [CSVColumnSummary]
+  var profile: TableProfile
   var rejects: [RejectedRow]
 }
 
@@ -269,11 +279,9 @@ enum SeparatedSteps {
       path = try task.artifacts.file(of: plain)
     }
     try task.checkCancellation()
-    let sniffer = CSVSniffer(
-      parameters.dialect, delimiter: parameters.delimiter, header: parameters.header,
-      skippedLines: parameters.skippedLines)
-    let sketch = try sniffer.sketch(path: path, name: file.name)
-    let ranges = try CSVScanner(sketch.dialect).ranges(
+    let sketch = try CSVSniffer(parameters.dialect, parameters.known)
+      .sketch(path: path, name: file.name)
+    let ranges = try CSVScanner(sketch.dialect, fields: sketch.names.count).ranges(
       path: path, name: file.name, from: sketch.start, line: sketch.line,
       recordsEach: Partitioning.rowsPerPartition)
     return TaskOutputs(
@@ -292,6 +300,7 @@ enum SeparatedSteps {
     return TaskOutputs(
       ["partition": [try task.artifacts.publish(piece.batch)]],
       value: try .init(
-        encoding: ReadResult(columns: piece.summaries, rejects: piece.rejects)))
+        encoding: ReadResult(
+          columns: piece.summaries, profile: TableProfile(piece.batch), rejects: piece.rejects)))
   }
 }

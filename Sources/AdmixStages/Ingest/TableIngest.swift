@@ -21,12 +21,21 @@ struct TableIngest {
 
   func outputs() async throws -> StageOutputs {
     let (format, declared, _) = kind.options
+    let formats = Dictionary(
+      declared.compactMap { column in column.format.map { (column.name, $0) } },
+      uniquingKeysWith: { first, _ in first })
+    // What is declared to be no number or truth value is read as it is written.
+    let texts = Set(
+      declared.filter { column in
+        column.format != nil || [.text, .category, .date, .datetime].contains(column.type)
+      }.map(\.name))
     func parameters(_ file: SourceFile, _ schema: Schema?) throws -> JSONValue {
       try .init(
         encoding: TableParameters(
           format: format.kind(of: file.name) == .parquet
             ? .parquet : format.kind(of: file.name) == .arrow ? .arrow : .jsonLines,
           nested: format.nested, rejects: format.dialect.rejectsMisfits, schema: schema,
+          formats: formats, textColumns: texts,
           missing: format.dialect.missing.filter { !$0.isEmpty }))
     }
     let surveys = try await stage.run(
@@ -58,11 +67,15 @@ struct TableIngest {
           step: "table", parameters: try parameters(file, schema), files: [file],
           expectedRows: survey.rows)
       })
-    let rejects = try zip(files, tables).flatMap { file, table in
-      try table.value.decoded([RejectedRow].self).map { (file: file.name, row: $0) }
+    let results = try tables.map { try $0.value.decoded(TableResult.self) }
+    let rejects = zip(files, results).flatMap { file, result in
+      result.rejects.map { (file: file.name, row: $0) }
     }
-    return try Ingest.outputs(
-      stage, schema, tables.flatMap { $0.artifacts["partition"] ?? [] }, rejects: rejects,
+    var profile = TableProfile(columns: schema.columns.count)
+    for result in results { profile.merge(result.profile) }
+    return try kind.outputs(
+      stage, schema, tables.flatMap { $0.artifacts["partition"] ?? [] }, profile: profile,
+      rejects: rejects,
       warnings: surveys.flatMap(\.warnings))
   }
 
@@ -71,7 +84,9 @@ struct TableIngest {
   ) throws -> ColumnSchema {
     let name = found[0].schema.columns[index].name
     var type: ColumnType?
-    var isUTC = false
+    // Without a value anywhere, what the schemas say is all there is.
+    var isUTC =
+      found.allSatisfy { $0.present[index] == 0 } && found[0].schema.columns[index].isUTC
     for (file, result) in zip(files, found) where result.present[index] > 0 {
       let here = result.schema.columns[index]
       isUTC = isUTC || here.isUTC
@@ -89,6 +104,21 @@ struct TableIngest {
     }
     var schema = ColumnSchema(
       name, declared?.type ?? type ?? found[0].schema.columns[index].type, isUTC: isUTC)
+    if let format = declared?.format {
+      if declared?.type == nil {
+        schema.type = CSVFormats.hasTime(format) ? .datetime : .date
+      }
+    } else if schema.type == .text || schema.type == .datetime, type ?? .text == .text,
+      kind.options.format.kind(of: firstFile.name) == .jsonLines
+    {
+      // JSON has no dates; texts that are all of them dates are taken for dates, as in CSV.
+      let moment = found.reduce(CellType.empty) { $0.joined($1.moments[index]) }
+      if declared?.type == nil {
+        if moment == .date { schema.type = .date }
+        if moment == .datetime || moment == .instant { schema.type = .datetime }
+      }
+      schema.isUTC = schema.type == .datetime && moment == .instant
+    }
     let distinct = found.reduce([] as Set<String>?) { sum, result in
       guard let sum, let more = result.distinct[index] else { return nil }
       return sum.union(more)
@@ -119,7 +149,16 @@ struct TableParameters: Codable {
   var nested: TableOptions.NestedValues
   var rejects: Bool
   var schema: Schema?
+  /// Of dates, by column.
+  var formats: [String: String]
+  /// JSON lines: columns that keep the spelling of their values.
+  var textColumns: Set<String>
   var missing: [String]
+}
+
+struct TableResult: Codable {
+  var profile: TableProfile
+  var rejects: [RejectedRow]
 }
 
 struct SurveyResult: Codable {
@@ -128,6 +167,8 @@ struct SurveyResult: Codable {
   var present: [Int]
   /// The different values of each column as text; nil where there are more than 100,000.
   var distinct: [[String]?]
+  /// JSON lines: what moment in ISO 8601 all texts of each column are, if any.
+  var moments: [CellType]
   var candidates: [String]
 }
 
@@ -145,7 +186,8 @@ enum TableSteps {
       parameters.format == .jsonLines
       ? try Decompression.plain(file.path, into: scratch, name: file.name) : file.path
     let options = TableOptions(
-      nested: parameters.nested, badLines: parameters.rejects ? .reject : .error)
+      nested: parameters.nested, badLines: parameters.rejects ? .reject : .error,
+      textColumns: parameters.textColumns)
     return (
       try openTable(path: path, name: file.name, format: parameters.format, options: options),
       file.name
@@ -158,6 +200,7 @@ enum TableSteps {
     let count = reader.schema.columns.count
     var result = SurveyResult(
       schema: reader.schema, rows: 0, present: Array(repeating: 0, count: count), distinct: [],
+      moments: Array(repeating: .empty, count: count),
       candidates: reader.categoryCandidates.sorted())
     var distinct = [Set<String>?](repeating: [], count: count)
     let missing = Set(parameters.missing)
@@ -166,10 +209,16 @@ enum TableSteps {
       result.rows += batch.rows
       for (index, column) in batch.columns.enumerated() {
         result.present[index] += batch.rows - column.missingCount
-        guard distinct[index] != nil, case .text(let texts) = column.values else { continue }
+        guard case .text(let texts) = column.values else { continue }
         for row in 0..<batch.rows where !column.isMissing(row) {
+          if distinct[index] == nil, result.moments[index] == .text { break }
           let text = texts[row]
-          if !missing.contains(text) { distinct[index]?.insert(text) }
+          if missing.contains(text) { continue }
+          distinct[index]?.insert(text)
+          if result.moments[index] != .text {
+            result.moments[index] = result.moments[index].joined(
+              CSVFormats.momentType(texts.utf8(row)))
+          }
         }
         if (distinct[index]?.count ?? 0) > 100_000 { distinct[index] = nil }
       }
@@ -186,102 +235,124 @@ enum TableSteps {
     }
     let indices = schema.columns.map { CategoryIndex($0.categories) }
     var partitions: [Artifact] = []
+    var profile = TableProfile(columns: schema.columns.count)
+    var rejects: [RejectedRow] = []
     var row = 0
     while let batch = try reader.next(maxRows: Partitioning.rowsPerPartition) {
       try task.checkCancellation()
+      var misfits: [Int: String] = [:]
       let columns = try zip(zip(batch.columns, schema.columns), indices).map { pair, index in
-        try convert(pair.0, pair.1, index, missing: parameters.missing, name: name, firstRow: row)
+        let (column, odd) = convert(
+          pair.0, pair.1, index, format: parameters.formats[pair.1.name],
+          missing: parameters.missing)
+        let noun =
+          parameters.formats[pair.1.name].map { "a date in the format '\($0)'" }
+          ?? CSVReader.noun(pair.1.type)
+        let fact = "is not \(noun)"
+        if let first = odd.first, !parameters.rejects {
+          throw TaskFailure(
+            .error(
+              "AX0416", at: SourceSpan(file: name, line: 0, column: 0),
+              "the value of '\(pair.1.name)' in row \(row + first + 1) \(fact)",
+              hint: "'on-error: reject' leaves such rows out and counts them"))
+        }
+        for place in odd where misfits[place] == nil {
+          misfits[place] = "the value of '\(pair.1.name)' \(fact)"
+        }
+        return column
       }
-      partitions.append(
-        try task.artifacts.publish(Batch(schema: schema, columns: columns, rows: batch.rows)))
+      var table = Batch(schema: schema, columns: columns, rows: batch.rows)
+      if !misfits.isEmpty {
+        rejects += misfits.keys.sorted().map {
+          RejectedRow(line: row + $0 + 1, reason: misfits[$0] ?? "")
+        }
+        table = table.taking((0..<table.rows).filter { misfits[$0] == nil })
+      }
+      profile.merge(TableProfile(table))
+      partitions.append(try task.artifacts.publish(table))
       row += batch.rows
       task.progress(rows: batch.rows)
     }
-    return TaskOutputs(["partition": partitions], value: try .init(encoding: reader.rejects))
+    return TaskOutputs(
+      ["partition": partitions],
+      value: try .init(
+        encoding: TableResult(profile: profile, rejects: rejects + reader.rejects)))
   }
 
-  /// A column as the schema wants it.
+  /// A column as the schema wants it, and the rows whose values do not fit.
   private static func convert(
-    _ column: Column, _ schema: ColumnSchema, _ index: CategoryIndex, missing: [String],
-    name: String, firstRow: Int
-  ) throws -> Column {
+    _ column: Column, _ schema: ColumnSchema, _ index: CategoryIndex, format: String?,
+    missing: [String]
+  ) -> (Column, misfits: [Int]) {
     let missing = Set(missing)
     var isText = false
     if case .text = column.values { isText = true }
-    if column.type == schema.type, !(isText && !missing.isEmpty) { return column }
+    if column.type == schema.type, !(isText && !missing.isEmpty) { return (column, []) }
     var builder = ColumnBuilder(schema, capacity: column.count)
+    var misfits: [Int] = []
     for row in 0..<column.count {
       if column.isMissing(row) {
         builder.appendMissing()
         continue
       }
-      var fits = true
-      switch (schema.type, column.values) {
-      case (.double, .int(let values)): builder.append(double: Double(values[row]))
-      case (.double, .bool(let values)): builder.append(double: values[row] ? 1 : 0)
-      case (.int, .bool(let values)): builder.append(int: values[row] ? 1 : 0)
-      case (.int, .double(let values)):
-        if let whole = Int64(exactly: values[row]) {
-          builder.append(int: whole)
-        } else {
-          fits = false
-        }
-      case (.datetime, .date(let days)):
-        builder.append(microseconds: Int64(days[row]) * 86_400_000_000)
-      case (.text, _), (.category, _):
-        let text = Self.text(column.values, row)
-        if missing.contains(text) {
-          builder.appendMissing()
-        } else if schema.type == .text {
-          builder.append(text: text)
-        } else if let code = index.code(of: text) {
-          builder.append(code: code)
-        } else {
-          fits = false
-        }
-      case (.date, .text(let texts)):
-        if missing.contains(texts[row]) {
-          builder.appendMissing()
-        } else if let days = CivilDate.days(texts[row]) {
-          builder.append(days: days)
-        } else {
-          fits = false
-        }
-      case (.datetime, .text(let texts)):
-        if missing.contains(texts[row]) {
-          builder.appendMissing()
-        } else if let moment = CivilDate.microseconds(texts[row]) {
-          builder.append(microseconds: moment)
-        } else {
-          fits = false
-        }
-      case (.int, .text(let texts)):
-        if missing.contains(texts[row]) {
-          builder.appendMissing()
-        } else if let value = Int64(texts[row]) {
-          builder.append(int: value)
-        } else {
-          fits = false
-        }
-      case (.double, .text(let texts)):
-        if missing.contains(texts[row]) {
-          builder.appendMissing()
-        } else if let value = Double(texts[row]), value.isFinite {
-          builder.append(double: value)
-        } else {
-          fits = false
-        }
-      default: fits = false
-      }
-      if !fits {
-        throw TaskFailure(
-          .error(
-            "AX0416", at: SourceSpan(file: name, line: 0, column: 0),
-            "the value of '\(schema.name)' in row \(firstRow + row) is not \(schema.type.rawValue)")
-        )
+      if case .text(let texts) = column.values, missing.contains(texts[row]) {
+        builder.appendMissing()
+      } else if !append(column.values, row, schema, index, format, to: &builder) {
+        builder.appendMissing()
+        misfits.append(row)
       }
     }
-    return builder.finish()
+    return (builder.finish(), misfits)
+  }
+
+  /// False where the value does not fit the type.
+  private static func append(
+    _ values: Column.Values, _ row: Int, _ schema: ColumnSchema, _ index: CategoryIndex,
+    _ format: String?, to builder: inout ColumnBuilder
+  ) -> Bool {
+    switch (schema.type, values) {
+    case (.double, .int(let values)): builder.append(double: Double(values[row]))
+    case (.double, .bool(let values)): builder.append(double: values[row] ? 1 : 0)
+    case (.int, .bool(let values)): builder.append(int: values[row] ? 1 : 0)
+    case (.int, .double(let values)):
+      guard let whole = Int64(exactly: values[row]) else { return false }
+      builder.append(int: whole)
+    case (.bool, .int(let values)):
+      guard values[row] == 0 || values[row] == 1 else { return false }
+      builder.append(bool: values[row] == 1)
+    case (.datetime, .date(let days)):
+      builder.append(microseconds: Int64(days[row]) * 86_400_000_000)
+    case (.text, _): builder.append(text: text(values, row))
+    case (.category, _):
+      guard let code = index.code(of: text(values, row)) else { return false }
+      builder.append(code: code)
+    case (.date, .text(let texts)), (.datetime, .text(let texts)):
+      let moment =
+        format.map { CSVFormats.microseconds(texts[row], format: $0) }
+        ?? CSVFormats.microseconds(texts.utf8(row))
+      guard let moment else { return false }
+      guard schema.type == .date else {
+        builder.append(microseconds: moment)
+        return true
+      }
+      let (days, rest) = moment.quotientAndRemainder(dividingBy: 86_400_000_000)
+      // Without a format a date is a date alone.
+      guard rest == 0 || format != nil, let day = Int32(exactly: rest < 0 ? days - 1 : days) else {
+        return false
+      }
+      builder.append(days: day)
+    case (.bool, .text(let texts)):
+      guard let value = Bool(texts[row].lowercased()) else { return false }
+      builder.append(bool: value)
+    case (.int, .text(let texts)):
+      guard let value = Int64(texts[row]) else { return false }
+      builder.append(int: value)
+    case (.double, .text(let texts)):
+      guard let value = Double(texts[row]), value.isFinite else { return false }
+      builder.append(double: value)
+    default: return false
+    }
+    return true
   }
 
   private static func text(_ values: Column.Values, _ row: Int) -> String {

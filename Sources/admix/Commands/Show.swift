@@ -40,11 +40,14 @@ struct Show: AsyncParsableCommand {
         ]))
       throw ExitCode(Outcome.stale.rawValue)
     }
-    try Session.open { try show(artifact, engine, stage) }
+    let profile = plan[stage.name]?.outputs?.artifacts["profile"]
+    try Session.open { try show(artifact, engine, stage, profile: profile) }
     engine.store.close()
   }
 
-  private func show(_ artifact: Artifact, _ engine: Engine, _ stage: Graph.Stage) throws {
+  private func show(
+    _ artifact: Artifact, _ engine: Engine, _ stage: Graph.Stage, profile: Artifact?
+  ) throws {
     let content = try engine.store.content(of: artifact)
     switch artifact.kind {
     case .report:
@@ -53,10 +56,19 @@ struct Show: AsyncParsableCommand {
         pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
     case .dataset:
       let manifest = try CanonicalJSON.decode(DatasetManifest.self, from: content)
+      let access = WorkerArtifacts(
+        objects: engine.store.objects, folder: NSTemporaryDirectory(),
+        small: { try engine.store.content(of: $0) })
+      let profile = try self.profile(manifest, profile, access)
       if pipeline.json {
-        Terminal.out(try JSONValue(encoding: manifest).pretty + "\n")
+        var document = try JSONValue(encoding: manifest)
+        if case .object(var members) = document {
+          members["profile"] = try JSONValue(encoding: profile.columns)
+          document = .object(members)
+        }
+        Terminal.out(document.pretty + "\n")
       } else {
-        try preview(manifest, engine)
+        try preview(manifest, profile, access)
       }
     case .model:
       if let report = try stage.kind.explain(content) {
@@ -70,21 +82,35 @@ struct Show: AsyncParsableCommand {
     }
   }
 
-  private func preview(_ manifest: DatasetManifest, _ engine: Engine) throws {
+  /// What the stage counted; otherwise counted now, a partition at a time.
+  private func profile(
+    _ manifest: DatasetManifest, _ known: Artifact?, _ access: WorkerArtifacts
+  ) throws -> TableProfile {
+    if let known { return try access.decode(TableProfile.self, from: known) }
+    var profile = TableProfile(columns: manifest.schema.columns.count)
+    for partition in manifest.partitions {
+      profile.merge(TableProfile(try access.batch(partition, schema: manifest.schema)))
+    }
+    return profile
+  }
+
+  private func preview(
+    _ manifest: DatasetManifest, _ profile: TableProfile, _ access: WorkerArtifacts
+  ) throws {
     Terminal.out(
       "\(Numbers.count(manifest.rows)) rows, \(manifest.schema.columns.count) columns, \(manifest.partitions.count) partitions\n\n"
     )
-    let columns = manifest.schema.columns.map { column in
-      [
+    let columns = zip(manifest.schema.columns, profile.columns).map { column, facts in
+      let (least, most) = TableProfile.texts(facts, column)
+      return [
         column.name, column.type.rawValue, column.roles.map(\.rawValue).joined(separator: " "),
-        column.type == .category ? "\(column.categories.count) categories" : "",
+        Numbers.count(facts.missing), least, most, facts.distinct.map(Numbers.count) ?? "",
       ]
     }
-    Terminal.out(TextTable.render(columns: ["column", "type", "role", ""], rows: columns))
+    Terminal.out(
+      TextTable.render(
+        columns: ["column", "type", "role", "missing", "least", "most", "distinct"], rows: columns))
     guard rows > 0, let first = manifest.partitions.first else { return }
-    let access = WorkerArtifacts(
-      objects: engine.store.objects, folder: NSTemporaryDirectory(),
-      small: { try engine.store.content(of: $0) })
     let batch = try access.batch(first, schema: manifest.schema)
     let shown = (0..<min(rows, batch.rows)).map { row in
       batch.columns.map { CellText.text($0, row) }
