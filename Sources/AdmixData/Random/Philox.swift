@@ -65,7 +65,16 @@ package struct RandomSource: Sendable, Hashable {
   /// Strictly between 0 and 1: (k + ½)·2⁻⁵³ with the top 53 bits k.
   @inlinable
   package func uniform(row: UInt64, tag: UInt32, draw: UInt32 = 0) -> Double {
-    (Double(bits(row: row, tag: tag, draw: draw) >> 11) + 0.5) * 0x1p-53
+    Self.unit(bits(row: row, tag: tag, draw: draw))
+  }
+
+  /// The middle of one of 2⁵³ cells of (0, 1).
+  ///
+  /// Above ½ the sum is rounded to even, and in the last cell
+  /// that would be 1.
+  @inlinable
+  package static func unit(_ bits: UInt64) -> Double {
+    min((Double(bits >> 11) + 0.5) * 0x1p-53, 1 - 0x1p-53)
   }
 
   /// Two uniforms from one block, for the price of one.
@@ -74,7 +83,7 @@ package struct RandomSource: Sendable, Hashable {
     let block = block(row: row, tag: tag, draw: draw)
     let first = UInt64(block.0) | UInt64(block.1) << 32
     let second = UInt64(block.2) | UInt64(block.3) << 32
-    return ((Double(first >> 11) + 0.5) * 0x1p-53, (Double(second >> 11) + 0.5) * 0x1p-53)
+    return (Self.unit(first), Self.unit(second))
   }
 }
 

@@ -28,7 +28,9 @@ extension Condition {
       let span = member.value.span
       func add(_ requirement: Requirement, at place: SourceSpan? = nil) {
         conditions.append(
-          Condition(column: member.key, requirement: requirement, span: place ?? span))
+          Condition(
+            column: member.key, requirement: requirement, span: place ?? span,
+            columnSpan: member.keySpan))
       }
       switch member.value.value {
       case .null: add(.isMissing)
@@ -52,7 +54,8 @@ extension Condition {
         guard both.count == 2 else {
           report.append(
             .error(
-              "AX0602", at: node.span, "'between' has \(both.count) bounds",
+              "AX0602", at: node.span,
+              "'between' has \(both.count == 1 ? "one bound" : "\(both.count) bounds")",
               cause: "it takes the smallest and the largest value", hint: "between: [30, 40]"))
           continue
         }
@@ -102,7 +105,7 @@ extension Condition {
     guard let column = schema[column] else {
       report.append(
         .error(
-          "AX0601", at: span, "unknown column '\(column)'",
+          "AX0601", at: columnSpan, "unknown column '\(column)'",
           cause: "the generated table has no such column",
           hint: Spelling.closest(to: column, among: schema.names).map { "did you mean '\($0)'?" }))
       return

@@ -6,11 +6,17 @@ package struct Condition: Hashable, Sendable, Codable {
   package var requirement: Requirement
   /// Where it was asked for; not part of what makes rows differ.
   package var span: SourceSpan?
+  /// Where the column was named.
+  package var columnSpan: SourceSpan?
 
-  package init(column: String, requirement: Requirement, span: SourceSpan? = nil) {
+  package init(
+    column: String, requirement: Requirement, span: SourceSpan? = nil,
+    columnSpan: SourceSpan? = nil
+  ) {
     self.column = column
     self.requirement = requirement
     self.span = span
+    self.columnSpan = columnSpan ?? span
   }
 
   package enum Requirement: Hashable, Sendable, Codable {

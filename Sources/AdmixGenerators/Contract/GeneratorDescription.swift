@@ -34,5 +34,7 @@ package struct GeneratorDescription: Sendable {
   }
 
   /// The alternative of `with` that chooses this generator.
-  package var variant: Variant { Variant(name, .object(fields), summary) }
+  package var variant: Variant {
+    Variant(name, .object(fields), summary, unknown: ("generator", "AX0304"))
+  }
 }

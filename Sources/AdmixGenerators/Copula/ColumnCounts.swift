@@ -103,7 +103,6 @@ struct NumericCounts {
     self.init(counts: ValueCounts())
     var low = Int64.max
     var high = Int64.min
-    let bound: Int64 = 1 << 53
     for row in 0..<count {
       if let validity, !validity[row] { continue }
       let x = value(row)
@@ -114,11 +113,15 @@ struct NumericCounts {
       missing = Int64(count)
       return
     }
+    // Beyond 2^53 a double still holds some whole numbers, such as times in whole seconds up to the
+    // year 9999.
+    let bound: Int64 = 1 << 53
     if low < -bound || high > bound {
       for row in 0..<count where validity.map({ $0[row] }) ?? true {
-        if value(row).magnitude > UInt64(bound) { tooLarge += 1 }
+        let x = value(row)
+        if Int64(exactly: Double(x)) != x || x.magnitude >= 1 << 60 { tooLarge += 1 }
       }
-      return
+      if tooLarge > 0 { return }
     }
     var values: [Double] = []
     var occurrences: [Int64] = []

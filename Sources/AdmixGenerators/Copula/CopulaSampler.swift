@@ -5,8 +5,8 @@ import AdmixStatistics
 /// Draws rows from a Gaussian copula, with conditions on any columns met by construction.
 ///
 /// Unconditioned: ε from the counter generator, z = L·ε, values by table. Conditioned: the latent
-/// variables K that conditions restrict come first in the order of L; z_K is drawn by Gibbs sweeps over
-/// truncated normal variables, ε_K is solved from it, and the rest follows from L as before, which is
+/// variables K that conditions restrict come first in the order of L; z_K is drawn by `RestrictedNormal`
+/// from its exact distribution, ε_K is solved from it, and the rest follows from L as before, which is
 /// the exact conditional distribution given z_K.
 struct CopulaSampler: RowSampler {
   private let schema: Schema
@@ -20,13 +20,9 @@ struct CopulaSampler: RowSampler {
   private let valueSlots: [Int?]
   private let presenceSlots: [Int?]
   /// The restricted latent variables, first in `order`.
-  private let restricted: [LatentIntervals]
-  /// Σ_KK⁻¹, for the sweeps.
-  private let precision: SquareMatrix
+  private let restricted: RestrictedNormal
 
-  /// Enough for the sweeps to forget where they began, at the correlations of real tables.
-  private static let sweeps = 20
-  /// Draw numbers of one attempt: 0 the latent variable, 1 resampled texts, then the sweeps.
+  /// Draw numbers of one attempt: 0 the latent variable and missing values, 1 resampled texts.
   private static let drawsPerAttempt = 64
   private static let block = 512
   private static let keyDomain = 1_000_000_000_000
@@ -42,16 +38,18 @@ struct CopulaSampler: RowSampler {
     let first = conditions.allowed.keys.sorted()
     let order = first + latents.indices.filter { conditions.allowed[$0] == nil }
     let matrix = try model.correlationMatrix.selecting(order)
-    guard let factor = matrix.cholesky,
-      let precision = matrix.selecting(Array(first.indices)).inverse
-    else { throw DamagedModel() }
-    self.factor = factor
-    self.precision = precision
-    restricted = first.compactMap { conditions.allowed[$0] }
-    tags = order.map { at in
+    let tags = order.map { at in
       let name = model.marginals[latents[at].marginal].column.name
       return RandomSource.tag(latents[at].role == .value ? name : name + "\u{0}presence")
     }
+    guard let factor = matrix.cholesky,
+      let restricted = RestrictedNormal(
+        first.compactMap { conditions.allowed[$0] }, matrix.selecting(Array(first.indices)),
+        tags: Array(tags.prefix(first.count)), random: request.random("conditions"))
+    else { throw DamagedModel() }
+    self.factor = factor
+    self.restricted = restricted
+    self.tags = tags
     var valueSlots = [Int?](repeating: nil, count: model.marginals.count)
     var presenceSlots = valueSlots
     for (slot, at) in order.enumerated() {
@@ -92,7 +90,7 @@ struct CopulaSampler: RowSampler {
     while start < rows.count {
       let count = min(Self.block, rows.count - start)
       let part = start..<(start + count)
-      drawLatents(rows, part, draw, scratch, fixed)
+      drawLatents(rows, part, attempt, draw, scratch, fixed)
       multiply(count, scratch)
       for (index, column) in columns.enumerated() {
         var z: UnsafeMutablePointer<Double>?
@@ -121,8 +119,8 @@ struct CopulaSampler: RowSampler {
   }
 
   private func drawLatents(
-    _ rows: [Int], _ part: Range<Int>, _ draw: UInt32, _ scratch: UnsafeMutablePointer<Double>,
-    _ fixed: UnsafeMutablePointer<Double>
+    _ rows: [Int], _ part: Range<Int>, _ attempt: Int, _ draw: UInt32,
+    _ scratch: UnsafeMutablePointer<Double>, _ fixed: UnsafeMutablePointer<Double>
   ) {
     for slot in restricted.count..<max(factor.size, restricted.count) {
       let out = scratch + slot * Self.block
@@ -135,25 +133,10 @@ struct CopulaSampler: RowSampler {
       }
       NormalDistribution.quantiles(UnsafeMutableBufferPointer(start: out, count: part.count))
     }
-    guard !restricted.isEmpty else { return }
+    guard restricted.count > 0 else { return }
     var z = [Double](repeating: 0, count: restricted.count)
     for row in part {
-      let number = UInt64(truncatingIfNeeded: rows[row])
-      for k in z.indices {
-        let u = random.uniform(row: number, tag: tags[k], draw: draw)
-        z[k] = restricted[k].draw(u, mean: 0, deviation: 1)
-      }
-      if restricted.count > 1 {
-        for sweep in 0..<Self.sweeps {
-          for k in z.indices {
-            var mean = 0.0
-            for j in z.indices where j != k { mean -= precision[k, j] * z[j] }
-            let u = random.uniform(row: number, tag: tags[k], draw: draw &+ 2 &+ UInt32(sweep))
-            z[k] = restricted[k].draw(
-              u, mean: mean / precision[k, k], deviation: 1 / precision[k, k].squareRoot())
-          }
-        }
-      }
+      restricted.draw(row: UInt64(truncatingIfNeeded: rows[row]), attempt: attempt, into: &z)
       // ε_K with L_KK·ε_K = z_K.
       for k in z.indices {
         var rest = z[k]

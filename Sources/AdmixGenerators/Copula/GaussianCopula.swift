@@ -121,17 +121,24 @@ extension GaussianCopula {
           "AX0605", at: learning.span, "the training data has no column to learn",
           cause: plan.leftOut.map { "'\($0.name)': \($0.reason)" }.joined(separator: "; ")))
     }
-    for (name, reason) in plan.leftOut {
-      report.append(
-        Diagnostic(
-          .note, "AX0606", at: learning.span, "column '\(name)' is not generated", cause: reason))
-    }
     var model = CopulaModel(
       rows: rows, marginals: [], leftOut: plan.leftOut.map(\.name))
     for (entry, counts) in zip(plan.entries, merged) {
       model.marginals.append(counts.marginal(entry, learning.span, report: &report))
     }
     try report.check()
+    for reason in Set(plan.leftOut.map(\.reason)).sorted() {
+      let names = plan.leftOut.filter { $0.reason == reason }.map { "'\($0.name)'" }
+      report.append(
+        Diagnostic(
+          .note, "AX0606", at: learning.span,
+          names.count == 1
+            ? "column \(names[0]) is not generated" : "\(names.count) columns are not generated",
+          cause: names.count == 1
+            ? reason
+            : reason + ": " + names.prefix(8).joined(separator: ", ")
+              + (names.count > 8 ? " and \(names.count - 8) more" : "")))
+    }
     Association.assignGroups(&model.marginals)
     return LearningOutcome(try model.encoded(), warnings: report.items)
   }

@@ -20,7 +20,8 @@ struct LatentConditions {
       guard marginal.treatment == .numeric || marginal.treatment == .nominal else {
         report.append(
           .error(
-            "AX0601", at: condition.span, "column '\(condition.column)' cannot have a condition",
+            "AX0601", at: condition.columnSpan,
+            "column '\(condition.column)' cannot have a condition",
             cause: marginal.treatment == .key
               ? "its role is id, so its values are made fresh"
               : "its texts are drawn without regard to other columns"))
@@ -224,7 +225,7 @@ struct LatentConditions {
 
   private static func unknownColumn(_ condition: Condition, _ model: CopulaModel) -> Diagnostic {
     .error(
-      "AX0601", at: condition.span, "unknown column '\(condition.column)'",
+      "AX0601", at: condition.columnSpan, "unknown column '\(condition.column)'",
       cause: model.leftOut.contains(condition.column)
         ? "the generator did not learn this column"
         : "the training data has no such column",

@@ -103,11 +103,11 @@ extension CopulaModel {
         matrix[j, i] = rho
       }
     }
-    // An iteration costs the cube of the size; for wide tables the last one, which floors the
-    // eigenvalues, has to do most of the work.
+    // An iteration costs the cube of the size; for wide tables the last step, which floors the
+    // eigenvalues, does the work alone.
     let size = max(100, matrix.size)
     setCorrelations(
-      matrix.nearestCorrelation(iterations: max(2, 60_000_000 / (size * size * size))))
+      matrix.nearestCorrelation(iterations: 60_000_000 / (size * size * size)))
     for index in marginals.indices { marginals[index].groups = [] }
   }
 

@@ -25,6 +25,7 @@ struct LatentIntervals: Equatable {
   }
 
   var isEmpty: Bool { intervals.isEmpty }
+  var arePoints: Bool { intervals.allSatisfy { $0.low == $0.high } }
   var isEverywhere: Bool { self == .everywhere }
 
   func intersecting(_ other: LatentIntervals) -> LatentIntervals {
@@ -48,6 +49,9 @@ struct LatentIntervals: Equatable {
     if intervals.count == 1 {
       return Self.draw(u, intervals[0], mean: mean, deviation: deviation)
     }
+    if arePoints {
+      return intervals[min(intervals.count - 1, Int(u * Double(intervals.count)))].low
+    }
     var total = 0.0
     for interval in intervals { total += Self.mass(interval, mean, deviation) }
     var rest = u * total
@@ -63,14 +67,25 @@ struct LatentIntervals: Equatable {
       return Self.draw(
         min(max(rest / weight, 0x1p-54), 1 - 0x1p-53), chosen, mean: mean, deviation: deviation)
     }
-    // Beyond what probabilities can hold, or single points: the nearest, or one of the points alike.
-    if intervals.allSatisfy({ $0.low == $0.high }) {
-      return intervals[min(intervals.count - 1, Int(u * Double(intervals.count)))].low
-    }
+    // Beyond what probabilities can hold: the nearest.
     var best = intervals[0]
     for interval in intervals
     where Self.distance(interval, mean) < Self.distance(best, mean) { best = interval }
     return Self.draw(u, best, mean: mean, deviation: deviation)
+  }
+
+  /// The probability of a draw of N(mean, deviation²) being in here.
+  func mass(mean: Double, deviation: Double) -> Double {
+    intervals.reduce(0.0) { $0 + Self.mass($1, mean, deviation) }
+  }
+
+  /// No less than `mass`, whatever the mean: each interval's, were the mean in its middle.
+  func largestMass(deviation: Double) -> Double {
+    let sum = intervals.reduce(0.0) { sum, interval in
+      let half = (interval.high - interval.low) / (2 * deviation)
+      return sum + 1 - 2 * NormalDistribution.cumulative(-half)
+    }
+    return min(1, sum)
   }
 
   private static func distance(_ interval: Interval, _ mean: Double) -> Double {

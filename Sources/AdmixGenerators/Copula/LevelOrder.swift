@@ -104,16 +104,33 @@ struct LevelOrder {
         matrix[b, a] = r
       }
     }
-    let eigen = SymmetricEigen(matrix)
-    let first = eigen.values.indices.max { eigen.values[$0] < eigen.values[$1] } ?? 0
+    let first = Self.principal(matrix)
     for i in nominal {
       var projection = [Double](repeating: 0, count: association.variables[i].groups)
       for (a, j) in scores.enumerated() {
-        let weight = eigen.vectors[a, first]
+        let weight = first[a]
         for (group, mean) in means(of: j, by: i).enumerated() { projection[group] += weight * mean }
       }
       if let next = Self.standardised(projection, groupCounts[i]) { values[i] = next }
     }
+  }
+
+  /// The first principal component by the power method; the order of levels only starts from it, so
+  /// that the eigenvector of a near eigenvalue would do as well.
+  private static func principal(_ matrix: SquareMatrix) -> [Double] {
+    let n = matrix.size
+    // No symmetry that a component could be at right angles to.
+    var vector = (0..<n).map { 1 + Double($0) / Double(n) }
+    for _ in 0..<60 {
+      var next = [Double](repeating: 0, count: n)
+      for i in 0..<n {
+        for j in 0..<n { next[i] += matrix[i, j] * vector[j] }
+      }
+      let norm = next.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      guard norm > 0 else { break }
+      vector = next.map { $0 / norm }
+    }
+    return vector
   }
 
   /// The mean of variable j's standardised value in each group of variable i.

@@ -19,6 +19,11 @@ struct Distribution: Sendable {
     let fallback: Double?
   }
 
+  /// What each parameter may be, for messages.
+  var ranges: String {
+    parameters.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
+  }
+
   /// A distribution with its parameters filled in.
   struct Shape {
     let quantile: (Double) -> Double

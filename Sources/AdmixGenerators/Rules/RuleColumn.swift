@@ -45,4 +45,31 @@ struct RuleColumn: Sendable {
   /// The share of rows without a value.
   var missingShare: Double
   var span: SourceSpan
+
+  /// Reports where there are not as many different keys as rows.
+  func checkKeys(rows: Int, report: inout Diagnostics) {
+    switch source {
+    case .pattern(let pattern, isUnique: true):
+      guard let count = pattern.count, count < rows else { return }
+      report.append(
+        .error(
+          "AX0651", at: span,
+          "column '\(schema.name)': the pattern makes \(count) different texts for \(rows) rows",
+          cause: "every row of a unique pattern has a text of its own",
+          hint: "lengthen the pattern, or ask for fewer rows"))
+    case .sequence(let start, let step):
+      let (product, overflow) = step.multipliedReportingOverflow(by: Int64(max(0, rows - 1)))
+      let last = start.addingReportingOverflow(product)
+      let isDay = Int32(exactly: last.partialValue) != nil || schema.type != .date
+      guard overflow || last.overflow || !isDay else { return }
+      report.append(
+        .error(
+          "AX0651", at: span,
+          "column '\(schema.name)': the sequence is too long for \(rows) rows",
+          cause: schema.type == .date
+            ? "its last days are beyond any calendar" : "it leaves 64-bit whole numbers",
+          hint: "take a smaller step"))
+    default: break
+    }
+  }
 }

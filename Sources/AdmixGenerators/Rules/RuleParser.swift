@@ -3,21 +3,24 @@ import AdmixModel
 import AdmixSpec
 import Foundation
 
-/// Reads declared columns in order; each may use those before it.
+/// Reads declared columns, each after those it uses.
 struct RuleParser {
   /// The columns read so far, as later expressions see them.
   private(set) var schema = Schema()
+  /// In the order they can be made in.
   private(set) var columns: [RuleColumn] = []
 
   /// - Parameter nodes: one-key maps, column name to declaration.
   mutating func read(_ nodes: [Node], report: inout Diagnostics) {
-    for member in nodes.flatMap(\.members) {
-      if schema[member.key] != nil {
-        report.append(
-          .error("AX0640", at: member.keySpan, "column '\(member.key)' is declared twice"))
+    let order = RuleOrder(nodes.flatMap(\.members), report: &report)
+    var failed: Set<String> = []
+    for member in order.members {
+      // What is wrong with a column is said once, not again for those that use it.
+      let isHopeless = !(order.uses[member.key]?.isDisjoint(with: failed) ?? true)
+      guard !isHopeless, let column = column(member, report: &report) else {
+        failed.insert(member.key)
         continue
       }
-      guard let column = column(member, report: &report) else { continue }
       columns.append(column)
       schema.columns.append(column.schema)
     }
@@ -65,7 +68,7 @@ struct RuleParser {
     var schema = shape
     schema.name = member.key
     schema.roles = role
-    if let rounding, schema.type == .double {
+    if let rounding, rounding > 0, schema.type == .double {
       let decimals = max(0, Int((-log10(rounding)).rounded(.up)))
       schema.decimals = decimals <= 12 ? decimals : nil
     }
@@ -98,7 +101,8 @@ struct RuleParser {
       report.append(
         .error(
           "AX0642", at: node.span, "column '\(name)' does not say where its values come from",
-          hint: "one of " + Self.sourceNames.joined(separator: ", ")))
+          cause: "it needs one of " + Self.sourceNames.joined(separator: ", "),
+          hint: "\(name): {normal: {mean: 40, sd: 12}}"))
       return nil
     }
     if keys.count > 1 {
@@ -118,10 +122,7 @@ struct RuleParser {
         return nil
       }
       return expression(text, value.span, report: &report)
-    case "sequence":
-      let start = value["start"]?.int ?? 1
-      let step = value["step"]?.int ?? 1
-      return (.sequence(start: Int64(start), step: Int64(step)), ColumnSchema("", .int))
+    case "sequence": return sequence(value, report: &report)
     case "uuid": return (.uuid, ColumnSchema("", .text))
     case "pattern": return pattern(value, report: &report)
     case "date", "datetime": return moments(key.key, value, report: &report)
@@ -283,6 +284,41 @@ struct RuleParser {
     }
   }
 
+  private static let units = ["days": 86_400e6, "hours": 3_600e6, "minutes": 60e6, "seconds": 1e6]
+
+  /// Whole numbers, days or moments that rise by the same step from row to row.
+  private func sequence(_ node: Node, report: inout Diagnostics) -> (
+    RuleColumn.Source, ColumnSchema
+  )? {
+    let step = Int64(node["step"]?.int ?? 1)
+    let start = node["start"]
+    let unit = node["unit"]
+    if let text = start?.source ?? start?.text, start?.int == nil {
+      let name = unit?.text ?? "days"
+      if let days = CivilDate.days(text), name == "days" {
+        return (.sequence(start: Int64(days), step: step), ColumnSchema("", .date))
+      }
+      if let from = CivilDate.microseconds(text), let length = Self.units[name] {
+        let (length, overflow) = step.multipliedReportingOverflow(by: Int64(length))
+        if !overflow { return (.sequence(start: from, step: length), ColumnSchema("", .datetime)) }
+      }
+      report.append(
+        .error(
+          "AX0646", at: start?.span ?? node.span, "'start' is no number, date or time",
+          hint: "sequence: {start: 2024-01-01, step: 7} or {start: '2024-01-01 00:00', unit: hours}"
+        ))
+      return nil
+    }
+    if let unit {
+      report.append(
+        .error(
+          "AX0646", at: unit.span, "'unit' is for sequences of dates and times",
+          cause: "this one counts whole numbers", hint: "start: 2024-01-01"))
+      return nil
+    }
+    return (.sequence(start: Int64(start?.int ?? 1), step: step), ColumnSchema("", .int))
+  }
+
   private func moments(_ kind: String, _ node: Node, report: inout Diagnostics) -> (
     RuleColumn.Source, ColumnSchema
   )? {
@@ -313,18 +349,21 @@ struct RuleParser {
       report.append(
         .error(
           "AX0647", at: node["column"]?.span ?? node.span,
-          "'after' needs a date or datetime column declared before",
+          "'after' needs a date or datetime column",
+          cause: node["column"]?.text.map { name in
+            schema[name].map { "'\(name)' is a column of type \($0.type.rawValue)" }
+              ?? "there is no column '\(name)'"
+          },
           hint: "after: {column: placed, gap: {gamma: {shape: 2, scale: 1.5}}, unit: days}"))
       return nil
     }
-    let units = ["days": 86_400e6, "hours": 3_600e6, "minutes": 60e6, "seconds": 1e6]
     let unit = node["unit"]?.text ?? "days"
-    guard let microseconds = units[unit], base.type == .datetime || unit == "days" else {
+    guard let microseconds = Self.units[unit], base.type == .datetime || unit == "days" else {
       report.append(
         .error(
           "AX0647", at: node["unit"]?.span ?? node.span, "the unit '\(unit)' does not fit",
           cause: base.type == .date ? "'\(name)' is a date, which has whole days only" : nil,
-          hint: "one of " + units.keys.sorted().joined(separator: ", ")))
+          hint: "one of " + Self.units.keys.sorted().joined(separator: ", ")))
       return nil
     }
     guard let gap = node["gap"], let (source, shape) = source(gap, name: "gap", report: &report)
@@ -375,13 +414,18 @@ struct RuleParser {
     else {
       report.append(
         .error(
-          "AX0648", at: node.span, "'when' ends with one 'else'",
+          "AX0648", at: node.items.last?.span ?? node.span, "'when' ends with one 'else'",
           hint: "else: null leaves the other rows missing"))
       return nil
     }
     guard let shape = Self.union(branches.map { ($0.1, $0.2) }) else {
       report.append(
-        .error("AX0648", at: node.span, "the branches of '\(name)' give values of different types"))
+        .error(
+          "AX0648", at: node.span, "the branches of '\(name)' give values of different types",
+          cause: "in order, "
+            + branches.map { branch in
+              if case .constant(.null) = branch.1 { "missing" } else { branch.2.type.rawValue }
+            }.joined(separator: ", ")))
       return nil
     }
     return (.when(branches.map { ($0.0, $0.1) }), shape)
@@ -395,7 +439,8 @@ struct RuleParser {
       report.append(
         .error(
           "AX0649", at: node["column"]?.span ?? node.span,
-          "'given' needs a column declared before",
+          "'given' needs a column",
+          cause: node["column"]?.text.map { "there is no column '\($0)'" },
           hint: Spelling.closest(to: node["column"]?.text ?? "", among: schema.names).map {
             "did you mean '\($0)'?"
           }))
@@ -494,8 +539,7 @@ struct RuleParser {
       report.append(
         .error(
           "AX0650", at: node.span, "the parameters of '\(distribution.name)' are out of range",
-          cause: distribution.parameters.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
-        ))
+          cause: distribution.ranges))
       return nil
     }
     let type: ColumnType =

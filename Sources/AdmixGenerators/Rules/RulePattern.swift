@@ -107,10 +107,10 @@ struct RulePattern: Sendable {
   }
 
   /// A text with every position drawn by itself.
-  func text(_ random: RandomSource, row: UInt64, tag: UInt32) -> String {
+  func text(_ random: RandomSource, row: UInt64, tag: UInt32, draw: UInt32) -> String {
     var text = ""
-    for (draw, alphabet) in positions.enumerated() {
-      let uniform = random.uniform(row: row, tag: tag, draw: UInt32(draw) + 1)
+    for (position, alphabet) in positions.enumerated() {
+      let uniform = random.uniform(row: row, tag: tag, draw: draw &+ UInt32(position) &+ 1)
       text.unicodeScalars.append(
         alphabet[min(alphabet.count - 1, Int(uniform * Double(alphabet.count)))])
     }

@@ -4,10 +4,11 @@ import Foundation
 
 /// Makes rows of declared columns: any range of rows, always the same values for a row.
 struct RuleSampler: Sendable {
+  /// In the order they can be made in.
   let columns: [RuleColumn]
+  /// The columns in the order of the table.
+  let schema: Schema
   let random: RandomSource
-
-  var schema: Schema { Schema(columns.map(\.schema)) }
 
   /// - Parameters:
   ///   - rows: absolute row numbers.
@@ -21,7 +22,8 @@ struct RuleSampler: Sendable {
         schema: Schema(made.schema.columns + [column.schema]),
         columns: made.columns + [block.finished(values)], rows: rows.count)
     }
-    return made
+    let values = schema.names.compactMap { made[$0] }
+    return Batch(schema: schema, columns: values, rows: rows.count)
   }
 }
 
@@ -52,10 +54,13 @@ private struct Block {
     case texts([String])
   }
 
-  /// Draws of one row and column: 64 apart per attempt, so that patterns have room for theirs.
+  /// Attempts are this many draws apart, so that the 256 characters of a pattern have room for theirs.
+  private static let drawsPerAttempt: UInt32 = 512
+
   private func uniform(_ index: Int, salt: UInt32) -> Double {
     sampler.random.uniform(
-      row: UInt64(rows[index]), tag: tag ^ (salt &* 0x9E37_79B9), draw: attempt &* 512)
+      row: UInt64(rows[index]), tag: tag ^ (salt &* 0x9E37_79B9),
+      draw: attempt &* Self.drawsPerAttempt)
   }
 
   func values(of source: RuleColumn.Source, salt: UInt32) throws -> Values {
@@ -107,8 +112,10 @@ private struct Block {
     return low
   }
 
-  private func failure(_ fact: String) -> Diagnostic {
-    .error("AX0651", at: column.span, "column '\(column.schema.name)': \(fact)")
+  private func failure(_ fact: String, cause: String? = nil, hint: String? = nil) -> Diagnostic {
+    .error(
+      "AX0651", at: column.span, "column '\(column.schema.name)': \(fact)", cause: cause, hint: hint
+    )
   }
 
   private func uuid(_ index: Int) -> String {
@@ -132,7 +139,8 @@ private struct Block {
 
   private func texts(_ pattern: RulePattern, _ isUnique: Bool) throws -> [String] {
     guard isUnique, let count = pattern.count else {
-      return rows.map { pattern.text(sampler.random, row: UInt64($0), tag: tag) }
+      let draw = attempt &* Self.drawsPerAttempt
+      return rows.map { pattern.text(sampler.random, row: UInt64($0), tag: tag, draw: draw) }
     }
     guard let last = rows.max(), last < count else {
       if rows.isEmpty { return [] }
@@ -212,6 +220,8 @@ private struct Block {
       }
     }
     var values = fixed
+    // Parameters that depend on columns often take few values, and some shapes are dear to make.
+    var shapes: [[Double]: (Double) -> Double] = [:]
     var last: (values: [Double], draw: (Double) -> Double)?
     return try rows.indices.map { index in
       for (number, column) in columns.enumerated() {
@@ -219,12 +229,21 @@ private struct Block {
         guard let value = column[index] else { return nil }
         values[number] = value
       }
-      if last == nil || last?.values != values {
+      if last?.values == values {
+        return last?.draw(uniform(index, salt: salt))
+      }
+      if let known = shapes[values] {
+        last = (values, known)
+      } else {
         guard let shape = distribution.shape(values) else {
           throw failure(
-            "the parameters of '\(distribution.name)' are out of range at row \(rows[index])")
+            "the parameters of '\(distribution.name)' are out of range at row \(rows[index])",
+            cause: distribution.ranges,
+            hint: "keep them in range with max(…), min(…) or if(…)")
         }
-        last = (values, try draw(shape, isWhole: distribution.isWhole))
+        let made = try draw(shape, isWhole: distribution.isWhole)
+        if shapes.count < 1_024 { shapes[values] = made }
+        last = (values, made)
       }
       return last?.draw(uniform(index, salt: salt))
     }

@@ -11,7 +11,8 @@ package struct Rules: Generator {
     fields: [
       .required(
         "columns", .orderedMap(column),
-        "The columns in order; expressions may use the columns before theirs.")
+        "The columns in order. Expressions may use any other column, as long as there is no circle."
+      )
     ],
     needsLearning: false, conditionsExactly: false,
     cost:
@@ -42,13 +43,17 @@ package struct Rules: Generator {
         "choice", .oneOf([.map(.number(0...Double.greatestFiniteMagnitude)), .list(.scalar)]),
         "One of these values: a map of values to weights, or a list of equals."),
       .optional("constant", .scalar, "The same value in every row."),
-      .optional("expression", .expression, "Computed from the columns before."),
+      .optional("expression", .expression, "Computed from other columns."),
       .optional(
         "sequence",
         .object([
-          .optional("start", .int(Int64.min...Int64.max), "The first number; 1 unless given."),
+          .optional(
+            "start", .scalar, "The first number, date or time; 1 unless given."),
           .optional("step", .int(Int64.min...Int64.max), "From row to row; 1 unless given."),
-        ]), "Whole numbers that rise from row to row: a key."),
+          .optional(
+            "unit", .choice(["days", "hours", "minutes", "seconds"]),
+            "What the step of dates and times counts; days unless given."),
+        ]), "Whole numbers, dates or times at equal steps from row to row: a key, a calendar."),
       .optional("uuid", .object([]), "A UUID of version 8: a key."),
       .optional(
         "pattern",
@@ -64,7 +69,7 @@ package struct Rules: Generator {
       .optional(
         "after",
         .object([
-          .required("column", .text, "A date or datetime declared before."),
+          .required("column", .text, "A date or datetime column."),
           .required("gap", .any, "A source of numbers, such as `{gamma: {shape: 2}}`."),
           .optional(
             "unit", .choice(["days", "hours", "minutes", "seconds"]),
@@ -93,7 +98,9 @@ package struct Rules: Generator {
     .object([.required("between", .list(.scalar), "The first and the last, both included.")])
   }
 
+  /// In the order they are made in, and where each of them comes in the table.
   private let columns: [RuleColumn]
+  private let schema: Schema
   private let json: JSONValue
 
   package init(_ options: Node, report: inout Diagnostics) {
@@ -106,23 +113,28 @@ package struct Rules: Generator {
           hint: "columns: [{id: {sequence: {}}}, {age: {integer: {low: 18, high: 80}}}]"))
     }
     columns = parser.columns
+    let names = options["columns"]?.items.flatMap(\.members).map(\.key) ?? []
+    schema = Schema(names.compactMap { parser.schema[$0] })
     json = options["columns"]?.json ?? .null
   }
 
   package var samplingParameters: JSONValue { ["columns": json] }
 
   package func schemas(learned: Schema?, report: inout Diagnostics) -> [String: Schema] {
-    ["data": Schema(columns.map(\.schema))]
+    ["data": schema]
   }
 
   package func plan(_ request: SamplingRequest) throws -> GenerationPlan {
-    GenerationPlan(tables: [
-      .init(name: "data", schema: Schema(columns.map(\.schema)), rows: request.rows ?? 0)
+    var report = Diagnostics()
+    for column in columns { column.checkKeys(rows: request.rows ?? 0, report: &report) }
+    try report.check()
+    return GenerationPlan(tables: [
+      .init(name: "data", schema: schema, rows: request.rows ?? 0)
     ])
   }
 
   package func sampler(_ request: SamplingRequest) throws -> any RowSampler {
-    RuleSampler(columns: columns, random: request.random("rules"))
+    RuleSampler(columns: columns, schema: schema, random: request.random("rules"))
   }
 }
 

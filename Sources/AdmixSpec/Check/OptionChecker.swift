@@ -325,10 +325,12 @@ struct OptionChecker {
     }
     guard let variant = variants.first(where: { $0.name == member.key }) else {
       let names = variants.map(\.name)
+      let unknown = variants.first?.unknown
       let shown = node.isSecret ? Words.quoted(node) : "'\(Words.short(member.key))'"
       report.note(
         .error(
-          "AX0219", at: member.keySpan, "'\(place.name)' cannot be \(shown)",
+          unknown?.code ?? "AX0219", at: member.keySpan,
+          unknown.map { "unknown \($0.noun) \(shown)" } ?? "'\(place.name)' cannot be \(shown)",
           cause: "it is one of \(Words.list(names))",
           hint: node.isSecret ? nil : didYouMean(member.key, names)))
       return nil

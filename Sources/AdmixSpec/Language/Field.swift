@@ -90,11 +90,19 @@ package struct Variant: Sendable {
   package var name: String
   package var summary: String
   package var type: FieldType
+  /// What a name that is none of the alternatives is called, with the code that says so.
+  ///
+  /// An unknown generator, for example. Alternatives of one field have the same.
+  package var unknown: (noun: String, code: String)?
 
-  package init(_ name: String, _ type: FieldType, _ summary: String) {
+  package init(
+    _ name: String, _ type: FieldType, _ summary: String,
+    unknown: (noun: String, code: String)? = nil
+  ) {
     self.name = name
     self.type = type
     self.summary = summary
+    self.unknown = unknown
   }
 }
 

@@ -71,13 +71,19 @@ package struct Generate: StageKind {
             cause: "\(type.description.name) learns from a dataset",
             hint: "learn: the name of a stage"))
       }
-      if rows == nil {
-        report.append(
-          .error(
-            "AX0612", at: options.span, "'rows' is missing",
-            cause: "\(type.description.name) makes as many rows as it is asked for",
-            hint: "rows: 10000"))
-      }
+    } else if options["learn"] != nil {
+      report.append(
+        .error(
+          "AX0615", at: learnSpan, "'\(type.description.name)' does not learn from a dataset",
+          cause: "its rows would be the same without 'learn'",
+          hint: "remove 'learn', or choose a generator that learns"))
+    }
+    if rows == nil {
+      report.append(
+        .error(
+          "AX0612", at: options.span, "'rows' is missing",
+          cause: "\(type.description.name) makes as many rows as it is asked for",
+          hint: "rows: 10000"))
     }
   }
 

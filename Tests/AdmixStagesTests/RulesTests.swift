@@ -1,0 +1,214 @@
+import AdmixData
+import AdmixGenerators
+import AdmixModel
+import AdmixSpec
+import AdmixStages
+import AdmixTestSupport
+import Foundation
+import Testing
+
+/// Declared columns, from the text of a pipeline file to rows.
+@Suite struct RulesTests {
+  /// - Parameter columns: the lines under `columns:`, not indented.
+  private static func rules(_ columns: String) throws -> any Generator {
+    let lines = columns.split(separator: "\n").map { "            " + $0 }.joined(separator: "\n")
+    let text = """
+      admix: 1
+      name: test
+      stages:
+        made:
+          generate:
+            rows: 10
+            with:
+              rules:
+                columns:
+      \(lines)
+      """
+    let spec = try SpecCompiler(kinds: [Generate.description]).compile(text: text)
+    let options = try #require(spec.stages.first?.options["with"]?["rules"])
+    var report = Diagnostics()
+    let rules = Rules(options, report: &report)
+    try report.check()
+    return rules
+  }
+
+  private static func draw(
+    _ columns: String, rows: [Int], seed: UInt64 = 3, attempt: Int = 0
+  ) throws -> Batch {
+    let rules = try rules(columns)
+    let request = SamplingRequest(model: nil, rows: rows.count, seed: seed, salt: "test")
+    var report = Diagnostics()
+    let batch = try rules.sampler(request).sample(rows, of: "data", attempt: attempt)
+    #expect(batch.schema == rules.schemas(learned: nil, report: &report)["data"])
+    return batch
+  }
+
+  private static func numbers(_ batch: Batch, _ name: String) throws -> [Double?] {
+    let column = try #require(batch[name])
+    return (0..<column.count).map { row in
+      if column.isMissing(row) { return nil }
+      return switch column.values {
+      case .bool(let bits): bits[row] ? 1 : 0
+      case .int(let values), .datetime(let values): Double(values[row])
+      case .double(let values): values[row]
+      case .date(let values), .category(let values, _): Double(values[row])
+      case .text: nil
+      }
+    }
+  }
+
+  private static func texts(_ batch: Batch, _ name: String) throws -> [String] {
+    guard case .text(let texts) = try #require(batch[name]).values else { return [] }
+    return (0..<texts.count).map { texts[$0] }
+  }
+
+  /// Every cell of the named columns, or of all, as text.
+  private static func cells(_ batch: Batch, _ names: String...) throws -> [[String]] {
+    try (names.isEmpty ? batch.schema.names : names).map { name in
+      let numbers = try numbers(batch, name).map { $0.map { "\($0)" } ?? "" }
+      let texts = try texts(batch, name)
+      return texts.isEmpty ? numbers : texts
+    }
+  }
+
+  /// Mean, standard deviation, and P(X ≤ q) at some q, from SciPy 1.17 (`scipy.stats`).
+  @Test(
+    "draws the distribution that was declared",
+    arguments: [
+      ("normal: {mean: 3, sd: 2}", 3, 2, 2.0, 0.30853754),
+      ("lognormal: {mean: 1, sd: 0.5}", 3.08021685, 1.64157185, 3.0, 0.5781741),
+      ("uniform: {low: -1, high: 3}", 1, 1.15470054, 0.5, 0.375),
+      ("exponential: {mean: 2.5}", 2.5, 2.5, 1.0, 0.32967995),
+      ("gamma: {shape: 2, scale: 1.5}", 3, 2.12132034, 2.0, 0.38494001),
+      ("beta: {a: 2, b: 5}", 0.28571429, 0.15971914, 0.25, 0.46606445),
+      ("weibull: {shape: 1.5, scale: 2}", 1.80549059, 1.22587158, 1.5, 0.47770309),
+      ("triangular: {low: 0, mode: 1, high: 4}", 1.66666667, 0.84983659, 1.0, 0.25),
+      ("integer: {low: 1, high: 6}", 3.5, 1.70782513, 2, 0.33333333),
+      ("poisson: 4", 4, 2, 3, 0.43347012),
+      ("binomial: {n: 12, p: 0.3}", 3.6, 1.58745079, 3, 0.49251577),
+      ("geometric: 0.25", 4, 3.46410162, 2, 0.4375),
+      ("negbinomial: {mean: 3, dispersion: 2}", 3, 2.73861279, 2, 0.5248),
+      ("hypergeometric: {good: 7, bad: 13, draws: 12}", 4.2, 1.07213511, 4, 0.60835913),
+      ("bernoulli: 0.3", 0.3, 0.45825757, 0, 0.7),
+      ("student-t: {df: 5}", 0, 1.29099445, 1, 0.81839127),
+    ] as [(String, Double, Double, Double, Double)])
+  func matchesMoments(text: String, mean: Double, sd: Double, at: Double, share: Double) throws {
+    let n = 10_000
+    let drawn = try Self.numbers(
+      Self.draw("x: {\(text)}", rows: Array(0..<n)), "x"
+    ).compactMap { $0 }
+    #expect(drawn.count == n)
+    let average = drawn.reduce(0, +) / Double(n)
+    let variance = drawn.reduce(0) { $0 + ($1 - average) * ($1 - average) } / Double(n)
+    let below = Double(drawn.count { $0 <= at }) / Double(n)
+    // Four and a half standard errors; the spread's depends on tails, so it has more room.
+    #expect((average - mean).magnitude < 4.5 * sd / Double(n).squareRoot())
+    #expect((variance.squareRoot() / sd - 1).magnitude < 0.08)
+    #expect(
+      (below - share).magnitude < 4.5 * (share * (1 - share) / Double(n)).squareRoot() + 1e-9)
+  }
+
+  private static let shop = """
+    - id: {sequence: {start: 1000, step: 5}, role: id}
+    - shipped: {after: {column: placed, gap: {gamma: {shape: 2, scale: 1.5}}, unit: days}}
+    - placed: {date: {between: [2024-01-01, 2024-12-31]}}
+    - segment: {choice: {retail: 0.8, business: 0.2}}
+    - amount:
+        given:
+          column: segment
+          retail: {lognormal: {mean: 3, sd: 0.5}}
+          else: {lognormal: {mean: 6, sd: 0.5}}
+        round: 0.01
+    - vip: {bernoulli: {p: "if(amount > 100, 0.9, 0.1)"}}
+    - code: {pattern: {text: "[A-C]{2}-\\\\d{2}", unique: true}, role: id}
+    - note: {pattern: "[a-z]{8}", missing: 0.25}
+    - total: {expression: "amount * 1.2 + if(vip, 0, 4.5)", round: 0.01}
+    - day: {sequence: {start: 2024-02-28, step: 1}}
+    - hour: {sequence: {start: '2024-02-28 22:00', step: 2, unit: hours}}
+    """
+
+  /// Columns may stand in any order; what depends on others is made after them.
+  @Test func relatesColumnsAsDeclared() throws {
+    let n = 900
+    let batch = try Self.draw(Self.shop, rows: Array(0..<n))
+    #expect(
+      batch.schema.names
+        == [
+          "id", "shipped", "placed", "segment", "amount", "vip", "code", "note", "total", "day",
+          "hour",
+        ])
+    let placed = try Self.numbers(batch, "placed").compactMap { $0 }
+    let shipped = try Self.numbers(batch, "shipped").compactMap { $0 }
+    #expect(zip(placed, shipped).allSatisfy { $0 < $1 } && shipped.count == n)
+    #expect(placed.allSatisfy { $0 >= 19_723 && $0 <= 20_088 })
+    #expect(try Self.numbers(batch, "id") == (0..<n).map { Double(1_000 + 5 * $0) })
+    let segments = batch.schema["segment"]?.categories ?? []
+    let amounts = try Self.numbers(batch, "amount").compactMap { $0 }
+    let segment = try Self.numbers(batch, "segment").map { segments[Int($0 ?? 0)] }
+    // ln 1 % of either is more than four deviations from e^4.5.
+    let isSplit = zip(amounts, segment).count { ($0 > 90) == ($1 == "business") }
+    #expect(Double(isSplit) > 0.99 * Double(n))
+    #expect(amounts.allSatisfy { ($0 * 100).rounded() / 100 == $0 })
+    let vip = try Self.numbers(batch, "vip").map { $0 == 1 }
+    let rich = zip(amounts, vip).filter { $0.0 > 100 }
+    let share = Double(rich.count { $0.1 }) / Double(rich.count)
+    #expect((share - 0.9).magnitude < 4.5 * (0.09 / Double(rich.count)).squareRoot())
+    let totals = try Self.numbers(batch, "total").compactMap { $0 }
+    #expect(
+      zip(totals, zip(amounts, vip)).allSatisfy {
+        ($0 - (($1.0 * 1.2 + ($1.1 ? 0 : 4.5)) * 100).rounded() / 100).magnitude < 0.0051
+      })
+    let codes = try Self.texts(batch, "code")
+    #expect(Set(codes).count == n)
+    #expect(codes.allSatisfy { $0.wholeMatch(of: /[A-C]{2}-[0-9]{2}/) != nil })
+    let gaps = (0..<n).count { batch["note"]?.isMissing($0) ?? false }
+    #expect((Double(gaps) / Double(n) - 0.25).magnitude < 4.5 * (0.1875 / Double(n)).squareRoot())
+    let days = try Self.numbers(batch, "day")
+    #expect(days == (0..<n).map { Double(19_781 + $0) })
+    let hours = try Self.numbers(batch, "hour")
+    #expect(hours[0] == 1_709_157_600e6 && hours[1] == 1_709_164_800e6)
+  }
+
+  @Test func aRowIsTheSameWhateverItIsDrawnWith() throws {
+    let whole = try Self.draw(Self.shop, rows: Array(0..<300))
+    let rows = [299, 7, 120, 8]
+    let some = try Self.draw(Self.shop, rows: rows)
+    #expect(try Self.cells(some) == Self.cells(whole.taking(rows)))
+    #expect(try Self.cells(Self.draw(Self.shop, rows: rows, seed: 4)) != Self.cells(some))
+    // Another attempt has other values, but the same keys; a pattern that is no key moves too.
+    let again = try Self.draw(Self.shop, rows: rows, attempt: 1)
+    #expect(try Self.cells(again, "id", "code") == Self.cells(some, "id", "code"))
+    #expect(try Self.cells(again, "amount") != Self.cells(some, "amount"))
+    #expect(try Self.texts(again, "note") != Self.texts(some, "note"))
+  }
+
+  @Test func truncatesToBoundsWithoutPilingUp() throws {
+    let batch = try Self.draw(
+      "x: {normal: {mean: 0, sd: 1}, bounds: [0.5, 2]}", rows: Array(0..<5_000))
+    let x = try Self.numbers(batch, "x").compactMap { $0 }
+    #expect(x.allSatisfy { $0 >= 0.5 && $0 <= 2 } && Set(x).count > 4_990)
+    // (φ(½) − φ(2)) / (Φ(2) − Φ(½)).
+    #expect((x.reduce(0, +) / 5_000 - 1.04295).magnitude < 0.025)
+  }
+
+  @Test(
+    "says what is wrong, once, at its place",
+    arguments: [
+      ("a: {normal: {}}\nb: {normal: {mean: c}}\nc: {expression: b + 1}", "AX0652", 11),
+      ("a: {expression: a + 1}", "AX0652", 10),
+      ("a: {expression: nothing + 1}\nb: {expression: a * 2}", "AX0512", 10),
+      ("a: {constant: 3}\nb: {expression: \"a + 'x'\"}", "AX0510", 11),
+      ("a: {beta: {a: 1}}", "AX0650", 10),
+      ("a: {normal: {sd: -1}}", "AX0650", 10),
+      ("a: {normal: {}}\nb: {after: {column: a, gap: {poisson: 2}}}", "AX0647", 11),
+      ("a: {when: [{if: 'true', then: 1}]}", "AX0648", 10),
+      ("a: {choice: [x, y]}\nb: {given: {column: a, z: 1}}", "AX0649", 11),
+      ("a: {sequence: {start: soon}}", "AX0646", 10),
+      ("a: {sequence: {start: 3, unit: hours}}", "AX0646", 10),
+    ])
+  func refuses(columns: String, code: String, line: Int) throws {
+    let failure = #expect(throws: Diagnostics.self) { _ = try Self.rules(columns) }
+    #expect(failure?.items.map(\.code) == [code])
+    #expect(failure?.items.first?.span?.line == line)
+  }
+}
