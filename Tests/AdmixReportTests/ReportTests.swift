@@ -1,6 +1,8 @@
 import AdmixModel
 import AdmixReport
 import AdmixTestSupport
+import Foundation
+import FoundationXML
 import Testing
 
 struct ReportTests {
@@ -14,8 +16,36 @@ struct ReportTests {
     let page = HTMLReport.render(ExampleRun.document)
     #expect(!page.contains("<script"))
     #expect(!page.contains("http://") && !page.contains("https://") && !page.contains("src="))
+    #expect(!page.contains("url(") && !page.contains("@import"))
+    #expect(page == HTMLReport.render(ExampleRun.document))
     #expect(page.contains("KL &lt;script&gt;") && page.contains("admissions &lt;b&gt;"))
     #expect(!page.contains("NaN") && !page.contains("nan"))
+  }
+
+  /// Whatever people call things, the page stays one page and nothing in it comes alive.
+  @Test func isWellFormedWhateverThingsAreCalled() throws {
+    let names = [
+      "<script>alert(1)</script>", "\"><img onerror=x>", "'&amp;\n]]>", "</style></title>",
+      "a b[ratio=\"0.1\"]", "𝄞 ünï", "--><!--", "{{x}}", "a\0b\u{1B}[31m\u{FFFF}\r\n", "",
+    ]
+    for name in names {
+      for status in ["executed", "cached", "failed", "gated", "skipped", "interrupted"] {
+        let page = HTMLReport.render(ExampleRun.named(name, status: status))
+        let parser = XMLParser(data: Data(page.utf8))
+        #expect(parser.parse(), "\(name) \(status): \(String(describing: parser.parserError))")
+        #expect(!page.contains("<script") && !page.contains("<img"))
+      }
+    }
+  }
+
+  @Test func staysSmallWithManyColumnsAndStages() {
+    let wide = HTMLReport.render(ExampleRun.wide(columns: 200))
+    #expect(wide.utf8.count < 300_000)
+    #expect(XMLParser(data: Data(wide.utf8)).parse())
+    let many = HTMLReport.render(ExampleRun.many(stages: 60))
+    #expect(many.utf8.count < 600_000)
+    #expect(many.contains("check ×60") && many.contains("60 checks"))
+    #expect(XMLParser(data: Data(many.utf8)).parse())
   }
 
   @Test(arguments: [
