@@ -67,6 +67,39 @@ struct ReportTests {
     #expect(change.sentence == text)
   }
 
+  @Test func progressFitsAnyTerminal() {
+    let start = ContinuousClock.now
+    var board = ProgressBoard()
+    board.total = 6
+    board.start("people", start)
+    board.plan("people", tasks: 77, reused: 2, rows: 5_000_000)
+    board.finishTask(of: "people")
+    let soon = start + .seconds(2)
+    #expect(board.lines(soon, width: 100, most: 5) == ["people  2.0 s, 3 of 77 tasks"])
+    board.advance("people", rows: 1_000_000)
+    #expect(
+      board.lines(soon, width: 100, most: 5) == [
+        "people  2.0 s, 1,000,000 of 5,000,000 rows, 500,000 rows/s, 8.0 s left"
+      ])
+    #expect(board.lines(soon, width: 45, most: 5) == ["people  2.0 s, 500,000 rows/s, 8.0 s left"])
+    #expect(board.lines(soon, width: 24, most: 5) == ["people  2.0 s"])
+    for name in ["a", "b[n=1]", "a-very-long-name-of-a-stage", "c"] { board.start(name, soon) }
+    #expect(
+      board.lines(soon + .seconds(61), width: 60, most: 3) == [
+        "people  1 min 03 s, 15,873 rows/s, 4 min 12 s left",
+        "a       1 min 01 s",
+        "… and 3 more at work, 0 of 6 stages done",
+      ])
+    forEverySeed { random in
+      let width = Int.random(in: 1...120, using: &random)
+      let most = Int.random(in: 1...6, using: &random)
+      let lines = board.lines(soon, width: width, most: most)
+      return lines.count <= most && lines.allSatisfy { $0.count <= width }
+    }
+    for name in ["people", "a", "b[n=1]", "a-very-long-name-of-a-stage", "c"] { board.end(name) }
+    #expect(board.lines(soon, width: 60, most: 3).isEmpty)
+  }
+
   @Test func axesAreRoundAndHoldTheirValues() {
     forEverySeed { random in
       let values = (0..<5).map { _ in Double.random(in: -1e4...1e4, using: &random) }

@@ -76,7 +76,7 @@ extension HTMLReport {
     .stack thead{display:none}.stack,.stack tbody,.stack tr,.stack td{display:block;width:100%}
     .stack tr{padding:8px 0;border-bottom:1px solid var(--line)}.stack td{border:0;padding:1px 0;white-space:normal;max-width:none}
     .stack td:empty{display:none}.stack td[data-label]::before{content:attr(data-label) ": ";color:var(--soft);font-size:12px}
-    .stack td>div:first-of-type{display:inline}.graph{min-width:var(--w)}
+    .stack td[data-label]>div:first-of-type{display:inline}.graph{min-width:var(--w)}
     .row{grid-template-columns:minmax(60px,32%) 1fr 48px;gap:8px}}
     @media print{:root{--bg:#fff;--card:#fff}body{max-width:none;padding:0;font-size:11pt}.chart,tr,.verdict{break-inside:avoid}h2,h3,h4{break-after:avoid}
     nav{display:none}.scroll{overflow:visible}details::details-content{content-visibility:visible;block-size:auto}

@@ -33,7 +33,7 @@ struct Run: AsyncParsableCommand {
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
     let progress = ProgressDisplay(
-      quiet ? .problems : Terminal.errorIsTerminal && !pipeline.json ? .live : .lines,
+      quiet ? .problems : Terminal.errorCanRedraw && !pipeline.json ? .live : .lines,
       root: URL(fileURLWithPath: pipeline.root))
     let record: RunRecord
     do {
