@@ -6,6 +6,11 @@ struct Admix: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "admix",
     abstract: "Hybrid datasets from one YAML file: ingest, generate, mix, check, export.",
+    discussion: """
+      A first pipeline:  admix init demo && admix run demo
+
+      Ends with 0 when done or nothing was to do, 1 when a stage failed, 2 for a wrong command line, 3 for a wrong pipeline file, 4 when a gate failed, 5 when stale (--exit-code), 6 when the store cannot be used, 7 when an input is missing, 130 when interrupted.
+      """,
     version: version,
     subcommands: [
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,

@@ -15,12 +15,16 @@ struct PipelineArguments: ParsableArguments {
     help: "The pipeline file, or a folder that holds pipeline.yaml.", completion: .file())
   var file = "pipeline.yaml"
 
-  @Option(name: .customLong("set"), help: "Replaces a parameter: key=value. Repeatable.")
+  @Option(
+    name: .customLong("set"),
+    help: .init(
+      "Replaces a parameter: --set rows=500, --set model.depth=3. Repeatable.",
+      valueName: "key=value"))
   var set: [String] = []
 
   @Option(
-    name: .customLong("params"), help: "A YAML file of parameters. Repeatable.", completion: .file()
-  )
+    name: .customLong("params"),
+    help: .init("A YAML file of parameters. Repeatable.", valueName: "file"), completion: .file())
   var params: [String] = []
 
   @Flag(help: "Prints one JSON document on standard output.")
@@ -56,23 +60,25 @@ struct PipelineArguments: ParsableArguments {
 
   /// Prints problems in the way asked for.
   func fail(_ problems: Diagnostics, _ outcome: Outcome) -> ExitCode {
-    if json {
-      Terminal.out(JSONValue.object(["diagnostics": Complaint.json(problems)]).pretty + "\n")
-    }
-    Complaint.print(problems)
-    return ExitCode(outcome.rawValue)
+    Complaint.fail(problems, outcome, json: json)
   }
+
+  /// The command that runs this pipeline, for hints.
+  var runCommand: String { file == "pipeline.yaml" ? "admix run" : "admix run \(file)" }
 }
 
 /// Where results are kept and sources are looked for.
 struct StoreArguments: ParsableArguments {
   @Option(
-    help: "The folder of the store; .admix beside the pipeline unless given.",
+    help: .init(
+      "The folder of the store; .admix beside the pipeline unless given.", valueName: "folder"),
     completion: .directory)
   var store: String?
 
   @Option(
-    help: "A folder with source files, looked into before the network. Repeatable.",
+    help: .init(
+      "A folder with source files that have a sha256, looked into before the network. Repeatable; also ADMIX_DISTDIR, with colons.",
+      valueName: "folder"),
     completion: .directory)
   var distdir: [String] = []
 
@@ -86,14 +92,16 @@ struct StoreArguments: ParsableArguments {
     }
   }
 
+  /// - Parameter onlyAsks: the command only asks; where nothing ran yet there is nothing to ask, and
+  ///   no folder is left behind.
   func engine(
     _ pipeline: PipelineArguments, jobs: Int? = nil, forced: Set<String> = [],
-    keepsGoing: Bool = false, waitLimit: Duration? = nil, makesStore: Bool = false
+    keepsGoing: Bool = false, waitLimit: Duration? = nil, onlyAsks: Bool = false
   ) throws -> Engine {
     let root = pipeline.root
     let folder =
       store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
-    let store = try Session.open { try Store(root: folder, isMade: makesStore) }
+    let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
     var options = Engine.Options(
       distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,
       waitLimit: waitLimit)
@@ -104,38 +112,43 @@ struct StoreArguments: ParsableArguments {
 
 enum Session {
   /// Turns what a store or a task throws into a message and an exit code.
-  static func open<Value>(_ body: () throws -> Value) throws -> Value {
-    do { return try body() } catch { throw explained(error) }
+  static func open<Value>(_ pipeline: PipelineArguments, _ body: () throws -> Value) throws -> Value
+  {
+    do { return try body() } catch { throw explained(error, pipeline) }
   }
 
-  static func explained(_ error: any Error) -> any Error {
+  static func explained(_ error: any Error, _ pipeline: PipelineArguments) -> any Error {
     switch error {
     case is ExitCode: return error
     case let store as StoreError:
-      Complaint.print(Diagnostics([store.diagnostic]))
-      return ExitCode(Outcome.storeUnusable.rawValue)
+      return pipeline.fail(Diagnostics([store.diagnostic]), .storeUnusable)
     case let failure as TaskFailure:
-      Complaint.print(failure.diagnostics)
-      return ExitCode(
-        (failure.reason == .input ? Outcome.inputMissing : .stageFailed).rawValue)
+      return pipeline.fail(
+        failure.diagnostics, failure.reason == .input ? .inputMissing : .stageFailed)
     default:
-      Complaint.print(TaskFailure(wrapping: error).diagnostics)
-      return ExitCode(Outcome.stageFailed.rawValue)
+      return pipeline.fail(TaskFailure(wrapping: error).diagnostics, .stageFailed)
     }
   }
 
   /// The stage a person named, or a message with the nearest name.
-  static func stage(_ name: String, in graph: Graph) throws -> Graph.Stage {
+  static func stage(_ name: String, in graph: Graph, _ pipeline: PipelineArguments) throws
+    -> Graph.Stage
+  {
     if let stage = graph[name] { return stage }
     let names = graph.stages.map(\.name)
-    Complaint.print(
+    let near = Spelling.closest(to: name, among: names)
+    throw pipeline.fail(
       Diagnostics([
         .error(
-          "AX0313", "there is no stage '\(name)'",
-          hint: Spelling.closest(to: name, among: names).map { "did you mean '\($0)'?" }
-            ?? "there are " + names.joined(separator: ", "))
-      ]))
-    throw ExitCode(Outcome.usage.rawValue)
+          "AX0313", "the pipeline has no stage '\(name)'",
+          cause: near == nil ? nil : "its stages are \(listed(names))",
+          hint: near.map { "did you mean '\($0)'?" } ?? "its stages are \(listed(names))")
+      ]), .usage)
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
+    return names.count > 12 ? shown + " and \(names.count - 12) more" : shown
   }
 
   static func document(_ record: RunRecord, _ engine: Engine) -> RunDocument {

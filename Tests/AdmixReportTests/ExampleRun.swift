@@ -96,4 +96,87 @@ enum ExampleRun {
           .init(role: "after", stage: "bias", output: nil),
         ], files: ["out/a.parquet"]),
     ])
+
+  /// The same run with every free text replaced.
+  static func named(_ name: String, status: String) -> RunDocument {
+    var document = document
+    document.pipeline = name
+    document.description = name
+    document.status = status
+    for index in document.stages.indices {
+      document.stages[index].name = name + "\(index)"
+      document.stages[index].status = status
+      document.stages[index].why = [.init(.parameter, name: name, old: name, new: name)]
+      document.stages[index].inputs =
+        index == 0 ? [] : [.init(role: name, stage: name + "0", output: name)]
+      document.stages[index].sources = [.init(name: name, digest: digest)]
+      document.stages[index].files = [name]
+      document.stages[index].warnings = [.error(name, name, cause: name, hint: name)]
+      document.stages[index].gates = [
+        .init(rule: name, action: .fail, measurement: .undefined(name), passed: false)
+      ]
+      document.stages[index].report = CheckReport(
+        title: name, summary: name,
+        sections: [
+          .init(
+            title: name, text: name + "\n" + name,
+            charts: [
+              .bars(
+                title: name, labels: [name, name],
+                series: [.init(name: name, values: [.init(1), .undefined(name)])], isShare: false),
+              .lines(
+                title: name, x: [0, 1], series: [.init(name: name, values: [.init(0), .init(1)])]),
+              .heatmap(
+                title: name, rows: [name], columns: [name], values: [[0.5]], low: 0, high: 1),
+            ],
+            tables: [.init(title: name, columns: [name], rows: [[.text(name)]])])
+        ])
+    }
+    return document
+  }
+
+  /// A check of so many columns.
+  static func wide(columns: Int) -> RunDocument {
+    let names = (0..<columns).map { "column_number_\($0)" }
+    let scores = names.indices.map { AdmixModel.Measurement(0.9 + Double($0 % 10) / 100) }
+    var document = document
+    document.stages[2].report = CheckReport(
+      title: "Fidelity", summary: "97 %",
+      sections: [
+        .init(
+          title: "Columns",
+          charts: [
+            .bars(
+              title: "Column shapes", labels: names,
+              series: [
+                .init(name: "score", values: scores), .init(name: "expected", values: scores),
+              ],
+              isShare: true),
+            .heatmap(
+              title: "Pair trends", rows: names, columns: names,
+              values: names.indices.map { a in
+                names.indices.map { b in a == b ? nil : Double((a * 7 + b * 7) % 100) / 100 }
+              }, low: 0, high: 1),
+          ],
+          tables: [
+            .init(
+              title: "Columns", columns: ["column", "score"],
+              rows: zip(names, scores).map { [.text($0), .share($1)] })
+          ])
+      ])
+    return document
+  }
+
+  /// A matrix of so many checks.
+  static func many(stages: Int) -> RunDocument {
+    var document = document
+    let check = document.stages[2]
+    document.stages = Array(document.stages.prefix(2))
+    for number in 0..<stages {
+      var stage = check
+      stage.name = "check[n=\(number)]"
+      document.stages.append(stage)
+    }
+    return document
+  }
 }

@@ -3,6 +3,11 @@ import Foundation
 
 /// Charts that need no script: positions in percent, so that they fit any width.
 enum ChartHTML {
+  /// More labels than these are there, below a fold.
+  private static let mostLabels = 30
+  /// A matrix larger than this is a picture without figures.
+  private static let mostCells = 30
+
   static func render(_ chart: CheckReport.Chart) -> HTML {
     switch chart {
     case .intervals(let title, let labels, let series, let reference, let isShare):
@@ -26,46 +31,54 @@ enum ChartHTML {
       series.flatMap(\.values).flatMap { [$0.value, bars ? nil : $0.low, bars ? nil : $0.high] }
       .compactMap { $0 }.filter(\.isFinite) + (reference.map { [$0] } ?? [])
     let axis = Axis(finite, fromZero: bars, isShare: isShare)
-    var body: HTML = ""
+    var lines: [HTML] = []
     for (index, label) in labels.enumerated() {
       var marks: HTML = ""
       var figures: [HTML] = []
       for (number, one) in series.enumerated() where index < one.values.count {
         let value = one.values[index]
         let top = (Double(number) + 0.5) / Double(series.count) * 100
-        marks += mark(value, top: top, series: number, axis: axis, bars: bars)
-        figures.append(
-          "<span class=\"s\(number % 4)\">\(figure(value, isShare))</span>")
+        marks += mark(
+          value, told: "\(one.name): \(Numbers.measurement(value, isShare: isShare))", top: top,
+          series: number, axis: axis, bars: bars)
+        figures.append("<span>\(figure(value, isShare))</span>")
       }
       if let reference {
         marks += "<i class=\"ref\" style=\"left:\(axis.percent(reference))\"></i>"
       }
       let height = max(1, series.count)
-      body += """
+      lines.append(
+        """
         <div class="row"><span class="label">\(label)</span>\
         <div class="track" style="height:\(height * 14 + 8)px">\(marks)</div>\
         <span class="figures">\(figures)</span></div>
-        """
+        """)
     }
     let ticks = axis.ticks.map { tick -> HTML in
       "<span style=\"left:\(axis.percent(tick))\">\(isShare ? String(format: "%.0f %%", tick * 100) : Numbers.tick(tick))</span>"
     }
+    let scale: HTML =
+      "<div class=\"row axis\" aria-hidden=\"true\"><span></span><div class=\"ticks\">\(ticks)</div><span></span></div>"
+    var body: HTML = "<div class=\"rows\">\(Array(lines.prefix(mostLabels)))\(scale)</div>"
+    if lines.count > mostLabels {
+      body += HTMLReport.fold(
+        "\(lines.count - mostLabels) more",
+        "<div class=\"rows\">\(Array(lines.dropFirst(mostLabels)))\(scale)</div>")
+    }
     return """
-      <figure class="chart"><figcaption>\(title)\(legend(series))</figcaption>\
-      <div class="rows">\(body)<div class="row axis"><span></span><div class="ticks">\(ticks)</div>\
-      <span></span></div></div></figure>
+      <figure class="chart"><figcaption>\(title)\(legend(series))</figcaption>\(body)</figure>
       """
   }
 
   private static func mark(
-    _ value: Measurement, top: Double, series: Int, axis: Axis, bars: Bool
+    _ value: Measurement, told: String, top: Double, series: Int, axis: Axis, bars: Bool
   ) -> HTML {
     guard let point = value.value, point.isFinite else { return "" }
     let y = String(format: "%.1f%%", top)
     var out: HTML = ""
     if bars {
       out +=
-        "<i class=\"bar f\(series % 4)\" style=\"top:\(y);left:\(axis.percent(min(0, point)));width:\(axis.width(0, point))\"></i>"
+        "<i class=\"bar f\(series % 4)\" style=\"top:\(y);left:\(axis.percent(min(0, point)));width:\(axis.width(0, point))\" title=\"\(told)\"></i>"
       return out
     }
     if let low = value.low, let high = value.high, low.isFinite, high.isFinite {
@@ -74,7 +87,7 @@ enum ChartHTML {
     }
     let faint = value.verdict == .ok ? "" : " faint"
     return out
-      + "<i class=\"dot f\(series % 4)\(faint)\" style=\"top:\(y);left:\(axis.percent(point))\"></i>"
+      + "<i class=\"dot f\(series % 4)\(faint)\" style=\"top:\(y);left:\(axis.percent(point))\" title=\"\(told)\"></i>"
   }
 
   private static func figure(_ value: Measurement, _ isShare: Bool) -> String {
@@ -85,7 +98,7 @@ enum ChartHTML {
   private static func legend(_ series: [CheckReport.Series]) -> HTML {
     guard series.count > 1 else { return "" }
     let items = series.enumerated().map { number, one -> HTML in
-      "<span><i class=\"key f\(number % 4)\"></i>\(one.name)</span>"
+      "<span><i class=\"key f\(number % 4)\" aria-hidden=\"true\"></i>\(one.name)</span>"
     }
     return "<span class=\"legend\">\(items)</span>"
   }
@@ -116,9 +129,12 @@ enum ChartHTML {
       }.joined(separator: " ")
       marks += "<polyline class=\"l\(number % 4)\" points=\"\(points)\"/>"
     }
+    let told =
+      series.map(\.name).joined(separator: " and ")
+      + " from \(Numbers.tick(left)) to \(Numbers.tick(right))"
     return """
       <figure class="chart curve"><figcaption>\(title)\(legend(series))</figcaption>\
-      <svg viewBox="0 0 320 170" role="img" aria-label="\(title)">\(marks)\
+      <svg viewBox="0 0 320 170" role="img" aria-label="\(title); \(told)">\(marks)\
       <text x="34" y="162">\(Numbers.tick(left))</text>\
       <text class="end" x="310" y="162">\(Numbers.tick(right))</text></svg></figure>
       """
@@ -130,7 +146,8 @@ enum ChartHTML {
     _ title: String, _ rows: [String], _ columns: [String], _ values: [[Double?]], _ low: Double,
     _ high: Double
   ) -> HTML {
-    let head = columns.map { name -> HTML in "<th><span>\(name)</span></th>" }
+    if max(rows.count, columns.count) > mostCells { return raster(title, values) }
+    let head = columns.map { name -> HTML in "<th scope=\"col\"><span>\(name)</span></th>" }
     let body = zip(rows, values).map { name, line -> HTML in
       let cells = line.map { value -> HTML in
         guard let value, value.isFinite, high > low else { return "<td class=\"void\">–</td>" }
@@ -138,12 +155,39 @@ enum ChartHTML {
         return
           "<td style=\"--v:\(strength)\" class=\"\(strength > 55 ? "strong" : "")\">\(String(format: "%.2f", value))</td>"
       }
-      return "<tr><th>\(name)</th>\(cells)</tr>"
+      return "<tr><th scope=\"row\">\(name)</th>\(cells)</tr>"
     }
+    let table: HTML =
+      "<table class=\"heat\"><thead><tr><td></td>\(head)</tr></thead><tbody>\(body)</tbody></table>"
     return """
-      <figure class="chart wide"><figcaption>\(title)</figcaption><div class="scroll">\
-      <table class="heat"><thead><tr><th></th>\(head)</tr></thead><tbody>\(body)</tbody></table>\
-      </div></figure>
+      <figure class="chart wide"><figcaption>\(title)</figcaption>\(HTMLReport.scroll(title, table))</figure>
+      """
+  }
+
+  private static func raster(
+    _ title: String, _ values: [[Double?]]
+  ) -> HTML {
+    let finite = values.joined().compactMap { $0 }.filter(\.isFinite)
+    guard let low = finite.min(), let high = finite.max() else {
+      return
+        "<figure class=\"chart\"><figcaption>\(title)</figcaption><p class=\"none\">Nothing to draw: no figures.</p></figure>"
+    }
+    // From the smallest to the largest there is, or a matrix of 0.9 and more would be one dark square.
+    let cells = values.map { line in
+      line.map { value in
+        value.flatMap { $0.isFinite && high > low ? ($0 - low) / (high - low) : nil }
+      }
+    }
+    let width = cells.map(\.count).max() ?? 0
+    let mean = finite.reduce(0, +) / Double(finite.count)
+    let note =
+      "\(cells.count) × \(width) figures from \(Numbers.figure(low)), light, to \(Numbers.figure(high)), dark; mean \(Numbers.figure(mean))"
+    return """
+      <figure class="chart wide"><figcaption>\(title)</figcaption>\
+      <svg class="raster" viewBox="0 0 \(width) \(cells.count)" role="img" aria-label="\(title): \(note)">\
+      <image width="\(width)" height="\(cells.count)" preserveAspectRatio="none" style="image-rendering:pixelated" \
+      href="data:image/png;base64,\(HTML(markup: Raster.png(cells)))"/></svg>\
+      <p class="soft">\(note). Rows and columns are in the order of the tables.</p></figure>
       """
   }
 }

@@ -3,17 +3,21 @@ import Foundation
 
 /// The stages as a drawing: layers from left to right, each stage after its inputs.
 enum GraphSVG {
-  private static let width = 150.0
+  private static let width = 148.0
   private static let height = 46.0
-  private static let gapX = 54.0
+  private static let gapX = 22.0
   private static let gapY = 20.0
 
-  static func render(_ stages: [RunDocument.Stage]) -> HTML {
+  /// With more stages than this, the stages of a matrix are drawn as one.
+  private static let mostStages = 24
+
+  static func render(_ all: [RunDocument.Stage]) -> HTML {
+    let stages = all.count > mostStages ? gathered(all) : all
     let places = layout(stages)
     let columns = (places.values.map(\.column).max() ?? 0) + 1
     let lines = (places.values.map(\.line).max() ?? 0) + 1
     let w = Double(columns) * (width + gapX) - gapX + 4
-    let h = Double(lines) * (height + gapY) - gapY + 4
+    let h = Double(lines) * (height + gapY) + 4
     func x(_ place: Place) -> Double { 2 + Double(place.column) * (width + gapX) }
     func y(_ place: Place) -> Double { 2 + Double(place.line) * (height + gapY) }
 
@@ -26,12 +30,24 @@ enum GraphSVG {
         let y1 = y(from) + height / 2
         let x2 = x(to)
         let y2 = y(to) + height / 2
-        let bend = max(24, (x2 - x1) / 2)
+        let bend = max(14, (x2 - x1) / 2)
         let isOrder = stage.inputs.filter { $0.stage == name }.allSatisfy { $0.role == "after" }
-        marks += HTML(
-          markup: String(
-            format: "<path class=\"edge%@\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"/>",
-            isOrder ? " order" : "", x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2))
+        let path: String
+        if to.column - from.column > 1 {
+          // Past the stages in between, along the gap under or over them.
+          let lane = to.line < from.line ? y(from) - gapY / 2 : y(from) + height + gapY / 2
+          path = String(
+            format:
+              "M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1fL%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f",
+            x1, y1, x1 + 14, y1, x1 + 4, lane, x1 + gapX, lane, x2 - gapX, lane, x2 - 4, lane,
+            x2 - 14, y2, x2, y2)
+        } else {
+          path = String(
+            format: "M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1 + bend, y1, x2 - bend,
+            y2,
+            x2, y2)
+        }
+        marks += "<path class=\"edge\(isOrder ? " order" : "")\" d=\"\(HTML(markup: path))\"/>"
       }
     }
     for stage in stages {
@@ -42,13 +58,72 @@ enum GraphSVG {
         <g class="node \(stage.status)\(gateFailed ? " tripped" : "")" transform="translate(\(HTML(markup: String(format: "%.1f %.1f", x(place), y(place)))))">\
         <title>\(stage.name) (\(stage.kind)): \(stage.status)</title>\
         <rect width="\(Int(width))" height="\(Int(height))" rx="6"/>\
-        <text class="name" x="10" y="20">\(clipped(stage.name, 20))</text>\
-        <text class="detail" x="10" y="36">\(clipped(detail, 24))</text></g>
+        <text class="name" x="10" y="20">\(clipped(stage.name, 17))</text>\
+        <text class="detail" x="10" y="36">\(clipped(detail, 22))</text></g>
         """
     }
     return """
-      <div class="scroll"><svg class="graph" role="img" aria-label="The stages and what flows between them" width="\(Int(w))" height="\(Int(h))" viewBox="0 0 \(Int(w)) \(Int(h))">\(marks)</svg></div>
+      <svg class="graph" role="img" aria-labelledby="graph-title graph-text" viewBox="0 0 \(Int(w)) \(Int(h))" style="--w:\(Int(w))px">\
+      <title id="graph-title">The stages and what flows between them</title><desc id="graph-text">\(told(stages))</desc>\(marks)</svg>
       """
+  }
+
+  /// One stage in the place of all combinations of a matrix.
+  private static func gathered(_ stages: [RunDocument.Stage]) -> [RunDocument.Stage] {
+    func base(_ name: String) -> String { String(name.prefix { $0 != "[" }) }
+    let sizes = Dictionary(grouping: stages) { base($0.name) }.mapValues(\.count)
+    func shown(_ name: String) -> String {
+      let count = sizes[base(name)] ?? 1
+      return count > 1 ? "\(base(name)) ×\(count)" : name
+    }
+    let severity = ["cached", "executed", "skipped", "gated", "failed"]
+    var order: [String] = []
+    var found: [String: RunDocument.Stage] = [:]
+    for stage in stages {
+      let name = shown(stage.name)
+      let inputs = stage.inputs.map {
+        RunDocument.Input(role: $0.role, stage: shown($0.stage), output: $0.output)
+      }.filter { $0.stage != name }
+      guard var group = found[name] else {
+        var first = stage
+        if name != stage.name { first.outputs = [] }
+        first.name = name
+        first.inputs = inputs
+        found[name] = first
+        order.append(name)
+        continue
+      }
+      group.inputs += inputs.filter { !group.inputs.contains($0) }
+      group.gates += stage.gates
+      if (severity.firstIndex(of: stage.status) ?? 0) > (severity.firstIndex(of: group.status) ?? 0)
+      {
+        group.status = stage.status
+      }
+      found[name] = group
+    }
+    // Stages of one matrix may lie on both sides of another: then there is no order to draw.
+    var drawn: Set<String> = []
+    var sorted: [RunDocument.Stage] = []
+    while sorted.count < order.count {
+      let ready = order.filter { name in
+        !drawn.contains(name) && found[name]?.inputs.allSatisfy { drawn.contains($0.stage) } == true
+      }
+      if ready.isEmpty { return stages }
+      drawn.formUnion(ready)
+      sorted += ready.compactMap { found[$0] }
+    }
+    return sorted
+  }
+
+  /// The drawing in words, for those who do not see it.
+  private static func told(_ stages: [RunDocument.Stage]) -> String {
+    stages.map { stage in
+      let inputs = stage.inputs.reduce(into: [String]()) {
+        if !$0.contains($1.stage) { $0.append($1.stage) }
+      }
+      return "\(stage.name) (\(stage.kind), \(stage.status))"
+        + (inputs.isEmpty ? "" : " after " + inputs.joined(separator: ", "))
+    }.joined(separator: "; ")
   }
 
   private struct Place {

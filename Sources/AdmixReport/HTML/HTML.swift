@@ -17,6 +17,9 @@ struct HTML: ExpressibleByStringInterpolation, Sendable {
       case ">": out += "&gt;"
       case "\"": out += "&quot;"
       case "'": out += "&#39;"
+      case "\n", "\t": out.unicodeScalars.append(scalar)
+      // Control characters have no place in markup, not even escaped.
+      case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{FFFE}", "\u{FFFF}": out += "\u{FFFD}"
       default: out.unicodeScalars.append(scalar)
       }
     }

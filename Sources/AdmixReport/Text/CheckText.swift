@@ -7,7 +7,7 @@ package enum CheckText {
     if !report.summary.isEmpty { out += report.summary + "\n" }
     for section in report.sections {
       out += "\n" + section.title + "\n"
-      if !section.text.isEmpty { out += "  " + section.text + "\n" }
+      for line in section.text.split(separator: "\n") { out += "  " + line + "\n" }
       for table in section.tables {
         out += "\n"
         if !table.title.isEmpty { out += "  " + table.title + "\n" }
@@ -23,7 +23,7 @@ package enum CheckText {
     if !report.summary.isEmpty { out += report.summary + "\n\n" }
     for section in report.sections {
       out += "### \(section.title)\n\n"
-      if !section.text.isEmpty { out += section.text + "\n\n" }
+      out += text(section.text)
       for table in section.tables {
         if !table.title.isEmpty { out += "**\(table.title)**\n\n" }
         out += row(table.columns) + row(table.columns.map { _ in "---" })
@@ -32,6 +32,13 @@ package enum CheckText {
       }
     }
     return out
+  }
+
+  /// One paragraph, or where there are several lines a list of them.
+  private static func text(_ text: String) -> String {
+    let lines = text.split(separator: "\n")
+    if lines.count <= 1 { return text.isEmpty ? "" : text + "\n\n" }
+    return lines.map { "- \($0)\n" }.joined() + "\n"
   }
 
   private static func row(_ cells: [String]) -> String {
@@ -53,9 +60,11 @@ package enum CheckText {
 
 /// Columns of text lined up for a terminal.
 package enum TextTable {
-  package static func render(columns: [String], rows: [[String]], indent: Int = 0) -> String {
-    let all = [columns] + rows
-    let widths = columns.indices.map { index in
+  package static func render(
+    columns: [String]? = nil, rows: [[String]], indent: Int = 0
+  ) -> String {
+    let all = (columns.map { [$0] } ?? []) + rows
+    let widths = (0..<(all.first?.count ?? 0)).map { index in
       all.map { index < $0.count ? $0[index].count : 0 }.max() ?? 0
     }
     let margin = String(repeating: " ", count: indent)

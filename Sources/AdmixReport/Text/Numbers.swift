@@ -13,6 +13,11 @@ package enum Numbers {
     return (value < 0 ? "-" : "") + out
   }
 
+  /// A count with its noun: `1 row`, `2 rows`.
+  package static func count(_ value: Int, _ one: String, _ many: String? = nil) -> String {
+    "\(count(value)) \(value == 1 ? one : many ?? one + "s")"
+  }
+
   /// Whole numbers whole, others to about four digits, without an exponent where that is readable.
   package static func figure(_ value: Double) -> String {
     if value.isInfinite { return value < 0 ? "-∞" : "∞" }

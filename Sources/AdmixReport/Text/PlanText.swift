@@ -1,5 +1,6 @@
 package import AdmixEngine
 package import AdmixModel
+import Foundation
 
 /// A plan in words and as JSON.
 package enum PlanText {
@@ -11,12 +12,45 @@ package enum PlanText {
       ]
     }
     let running = plan.stages.filter { $0.action == .run || $0.action == .depends }.count
-    let summary =
+    let back = plan.stages.count { $0.action == .restore }
+    let stopped = plan.stages.count { $0.action == .gated }
+    var summary =
       running == 0
-      ? "nothing to run: \(plan.stages.count) stages are known"
-      : "\(running) of \(plan.stages.count) stages to run"
+      ? "nothing to run: \(Numbers.count(plan.stages.count - stopped, "stage is", "stages are")) known"
+      : "\(running) of \(Numbers.count(plan.stages.count, "stage")) to run"
+    if back > 0 { summary += ", files of \(Numbers.count(back, "stage")) to put back" }
+    if stopped > 0 { summary += ", \(stopped) stopped by a gate" }
     return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows) + summary
       + "\n"
+  }
+
+  /// Whether what is there is what the file says, and what is not.
+  package static func status(_ plan: Plan) -> String {
+    let stale = plan.stages.filter { $0.action != .hit && $0.action != .gated }
+    let total = Numbers.count(plan.stages.count, "stage")
+    var out: String
+    if stale.isEmpty {
+      out = "up to date: \(total)\n"
+    } else if stale.count == plan.stages.count,
+      stale.allSatisfy({ $0.why.contains { $0.cause == .new } })
+    {
+      return "never ran: \(total)\n"
+    } else {
+      out = "stale: \(stale.count) of \(total)\n"
+      let rows = stale.map {
+        [$0.name, word($0.action), $0.why.map(\.sentence).joined(separator: "; ")]
+      }
+      out += TextTable.render(rows: rows, indent: 2)
+    }
+    for stage in plan.stages { out += RunText.gates(stage.outputs?.gates ?? [], of: stage.name) }
+    let stopped = plan.stages.filter { $0.action == .gated }.map(\.name)
+    if !stopped.isEmpty { out += "  stopped by a gate: \(stopped.joined(separator: ", "))\n" }
+    return out
+  }
+
+  /// ISO 8601, UTC.
+  package static func time(_ secondsSince1970: Double) -> String {
+    ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: secondsSince1970))
   }
 
   package static func word(_ action: Plan.Action) -> String {
@@ -52,6 +86,33 @@ package enum PlanText {
       })
   }
 
+  package static func json(_ gates: [GateResult], of stage: String) -> [JSONValue] {
+    gates.map { gate in
+      .object([
+        "stage": .string(stage), "rule": .string(gate.rule),
+        "action": .string(gate.action.rawValue), "value": JSONValue(gate.measurement.value),
+        "reason": JSONValue(gate.measurement.reason), "passed": .bool(gate.passed),
+      ])
+    }
+  }
+
+  /// A problem as data: what `DiagnosticRenderer` puts into words.
+  package static func json(_ item: Diagnostic) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "severity": .string(item.severity.rawValue), "code": .string(item.code),
+      "fact": .string(item.fact),
+    ]
+    members["cause"] = item.cause.map { .string($0) }
+    members["hint"] = item.hint.map { .string($0) }
+    if let span = item.span {
+      members["file"] = .string(span.file)
+      members["line"] = JSONValue(span.line)
+      members["column"] = JSONValue(span.column)
+      members["length"] = JSONValue(span.length)
+    }
+    return .object(members)
+  }
+
   /// The one document that `run --json` prints.
   package static func json(_ record: RunRecord) -> JSONValue {
     let stages = record.stages.map { stage -> JSONValue in
@@ -68,19 +129,13 @@ package enum PlanText {
         "status": .string(stage.status.rawValue), "why": json(stage.why),
         "seconds": .double(stage.seconds), "outputs": .array(outputs),
         "files": .array(stage.files.map { .string($0) }),
+        "diagnostics": .array((stage.warnings + stage.failure).map(json)),
       ])
     }
-    let gates = record.stages.flatMap { stage in
-      stage.gates.map { gate -> JSONValue in
-        .object([
-          "stage": .string(stage.name), "rule": .string(gate.rule),
-          "action": .string(gate.action.rawValue), "value": JSONValue(gate.measurement.value),
-          "reason": JSONValue(gate.measurement.reason), "passed": .bool(gate.passed),
-        ])
-      }
-    }
+    let gates = record.stages.flatMap { json($0.gates, of: $0.name) }
     return .object([
       "run": record.run.isEmpty ? .null : .string(record.run),
+      "pipeline": .string(record.pipeline), "started": .string(time(record.started)),
       "status": .string(record.status.rawValue), "seconds": .double(record.seconds),
       "stages": .array(stages), "gates": .array(gates),
     ])

@@ -1,5 +1,5 @@
 package import AdmixEngine
-import AdmixModel
+package import AdmixModel
 
 /// How a run ends, in words for the terminal.
 package enum RunText {
@@ -9,12 +9,14 @@ package enum RunText {
   package static func summary(_ record: RunRecord, root: String, report: String?) -> String {
     var out = ""
     if record.run.isEmpty, record.status != .failed {
-      out += "nothing to do: \(record.stages.count) stages are known\n"
-    } else {
-      let ran = record.stages.count { $0.status == .executed }
-      let reused = record.stages.count { $0.status == .cached }
+      let stopped = record.stages.count { $0.status == .gated }
       out +=
-        "\(record.status.rawValue): \(ran) stages ran, \(reused) were known, in \(Numbers.seconds(record.seconds))\n"
+        stopped == 0
+        ? "nothing to do: \(Numbers.count(record.stages.count, "stage is", "stages are")) known\n"
+        : "nothing to do: a gate has failed, \(counts(record))\n"
+    } else {
+      out +=
+        "\(record.status.rawValue): \(counts(record)), in \(Numbers.seconds(record.seconds))\n"
     }
     out += gates(record)
     let skipped = record.stages.filter { $0.status == .skipped }.map(\.name)
@@ -28,16 +30,28 @@ package enum RunText {
     return out
   }
 
+  /// How many stages ended how, those that there are.
+  package static func counts(_ record: RunRecord) -> String {
+    let words: [(StageRecord.Status, String)] = [
+      (.executed, "ran"), (.cached, "known"), (.failed, "failed"), (.gated, "stopped by a gate"),
+      (.skipped, "not run"),
+    ]
+    let parts = words.compactMap { status, word -> String? in
+      let count = record.stages.count { $0.status == status }
+      return count > 0 ? "\(count) \(word)" : nil
+    }
+    return parts.isEmpty ? "no stages" : parts.joined(separator: ", ")
+  }
+
   /// The gates that tripped, a line each.
   package static func gates(_ record: RunRecord) -> String {
-    var out = ""
-    for stage in record.stages {
-      for gate in stage.gates where !gate.passed {
-        let word = gate.action == .fail ? "gate failed" : "gate warns"
-        out +=
-          "  \(word): \(stage.name): \(gate.rule)  (\(Numbers.measurement(gate.measurement)))\n"
-      }
-    }
-    return out
+    record.stages.map { gates($0.gates, of: $0.name) }.joined()
+  }
+
+  package static func gates(_ gates: [GateResult], of stage: String) -> String {
+    gates.filter { !$0.passed }.map { gate in
+      let word = gate.action == .fail ? "gate failed" : "gate warns"
+      return "  \(word): \(stage): \(gate.rule)  (\(Numbers.measurement(gate.measurement)))\n"
+    }.joined()
   }
 }

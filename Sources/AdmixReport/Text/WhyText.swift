@@ -18,21 +18,40 @@ package enum WhyText {
       "\(stage.name) \(stage.action == .run ? "runs" : "runs if its input changes") because\n"
     var shown: Set<String> = []
     func causes(of stage: Plan.Stage, depth: Int) {
-      guard shown.insert(stage.name).inserted else { return }
+      shown.insert(stage.name)
       let margin = String(repeating: "  ", count: depth)
       for change in stage.why
       where change.cause != .input || plan.isSettled(stage, change.name, graph) {
         out += "\(margin)\(change.sentence)\n"
       }
-      for input in graph[stage.name]?.inputs ?? [] {
+      // What never ran runs whatever its inputs do.
+      if stage.why.contains(where: { $0.cause == .new }) { return }
+      var named: Set<String> = []
+      for input in graph[stage.name]?.inputs ?? [] where named.insert(input.stage).inserted {
         guard let parent = plan[input.stage], parent.action == .run || parent.action == .depends
         else { continue }
-        out += "\(margin)\(input.stage) \(parent.action == .run ? "runs" : "may change"), because\n"
-        causes(of: parent, depth: depth + 1)
+        let verb = parent.action == .run ? "runs" : "may change"
+        if shown.contains(parent.name) {
+          out += "\(margin)\(input.stage) \(verb) (above)\n"
+        } else {
+          out += "\(margin)\(input.stage) \(verb), because\n"
+          causes(of: parent, depth: depth + 1)
+        }
       }
     }
     causes(of: stage, depth: 1)
     return out
+  }
+
+  /// The newest run in which a stage was at work, and why it was.
+  package static func lastStart(of name: String, in runs: [RunRecord]) -> String {
+    for run in runs {
+      guard let stage = run.stages.first(where: { $0.name == name && $0.status == .executed })
+      else { continue }
+      return "  it last ran in run \(run.run.prefix(8)), \(PlanText.time(run.started)): "
+        + stage.why.map(\.sentence).joined(separator: "; ") + "\n"
+    }
+    return ""
   }
 }
 

@@ -1,16 +1,42 @@
 internal import AdmixModel
 
-/// The reference page of the language, made from the same fields as the checks.
+/// The reference pages of the language, made from the same fields as the checks.
 package enum Reference {
+  package struct Page: Sendable {
+    /// The file's name without `.md`.
+    package var name: String
+    package var text: String
+
+    package init(_ name: String, _ text: String) {
+      self.name = name
+      self.text = text
+    }
+
+    package var title: String {
+      String(text.prefix { $0 != "\n" }.drop { $0 == "#" || $0 == " " })
+    }
+  }
+
+  /// All of the language on one page.
   package static func markdown(kinds: [KindDescription]) -> String {
+    ([top(kinds: kinds)] + kinds.map(page)).map(\.text).joined(separator: "\n")
+  }
+
+  /// What stands beside the stages and beside a stage's kind.
+  package static func top(kinds: [KindDescription]) -> Page {
     var text = """
-      # The pipeline file
-
-      Made from the description of the language in the program; do not edit.
-
-      ## At the top
+      # The top of a pipeline file
 
       \(table(PipelineFields.all))
+      A stage has exactly one of these kinds:
+
+      | kind | what it does |
+      | --- | --- |
+
+      """
+    for kind in kinds { text += row(["[`\(kind.name)`](\(kind.name).md)", kind.summary]) }
+    text += """
+
       Beside its kind, a stage may have:
 
       \(table([PipelineFields.matrix]))
@@ -19,14 +45,14 @@ package enum Reference {
 
       Any value may be or hold `${…}`: `params.NAME`, `env.NAME`, `matrix.AXIS`, `pipeline.name` and
       arithmetic with them. A value that is nothing but `${…}` has the type of what it stands for.
-      `$${` stands for the characters themselves.
+      `$${` stands for the characters themselves. [How a pipeline file is put together](pipeline.md) has
+      more about all of this.
 
       """
-    for kind in kinds { text += "\n" + section(kind) }
-    return text
+    return Page("top", text)
   }
 
-  private static func section(_ kind: KindDescription) -> String {
+  package static func page(_ kind: KindDescription) -> Page {
     let outputs =
       switch kind.outputs {
       case nil: "Its outputs are named by its options."
@@ -35,39 +61,57 @@ package enum Reference {
         "Gives " + names.map { "`\($0)`" }.joined(separator: ", ")
           + (names.count > 1 ? "; the first is meant where none is named." : ".")
       }
-    return """
-      ## \(kind.name)
+    return Page(
+      kind.name,
+      """
+      # \(kind.name)
 
       \(kind.summary) \(outputs)
 
       ```yaml
-      \(kind.example)
+      \(example(kind))
       ```
 
       \(table(kind.allFields))
-      """
+      """)
   }
 
-  private static func table(_ fields: [Field]) -> String {
+  /// The example as a stage stands in a file: below a name and its kind.
+  private static func example(_ kind: KindDescription) -> String {
+    var lines = kind.example.split(separator: "\n", omittingEmptySubsequences: false).map(
+      String.init)
+    if lines.first?.hasPrefix("\(kind.name):") != true {
+      lines = ["\(kind.name):"] + lines.map { "  " + $0 }
+    }
+    return (["name-of-the-stage:"] + lines.map { "  " + $0 })
+      .map { $0.allSatisfy { $0 == " " } ? "" : $0 }.joined(separator: "\n")
+  }
+
+  package static func table(_ fields: [Field]) -> String {
     var text = "| option | what it takes | default | |\n| --- | --- | --- | --- |\n"
-    for row in rows(fields, "") {
-      text += "| `\(row.path)` | \(cell(row.type)) | \(row.fallback) | \(cell(row.summary)) |\n"
+    for line in rows(fields, "") {
+      text += row(["`\(line.path)`", line.type, line.fallback, line.summary])
     }
     return text
   }
 
-  private struct Row {
+  /// A row of a Markdown table.
+  package static func row(_ cells: [String]) -> String {
+    "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+  }
+
+  private struct Row: Equatable {
     var path: String
     var type: String
-    var fallback: String
-    var summary: String
+    var fallback = ""
+    var summary = ""
   }
 
   private static func rows(_ fields: [Field], _ prefix: String) -> [Row] {
     fields.flatMap { field in
       let path = prefix + field.name
       let fallback =
-        field.defaultValue.map { "`\(cell($0.text))`" } ?? (field.isRequired ? "required" : "")
+        field.defaultValue.map { "`\($0.text)`" } ?? (field.isRequired ? "required" : "")
       return [
         Row(path: path, type: field.type.expected, fallback: fallback, summary: field.summary)
       ] + inner(field.type, path)
@@ -83,16 +127,19 @@ package enum Reference {
     case .orderedMap(let element): inner(element, path + "[].*")
     case .oneOf(let types): types.flatMap { inner($0, path) }
     case .variant(let variants):
-      variants.flatMap { variant in
-        [
-          Row(
-            path: "\(path): \(variant.name)", type: variant.type.expected, fallback: "",
-            summary: variant.summary)
-        ] + inner(variant.type, "\(path).\(variant.name)")
+      variants.indices.flatMap { index in
+        let variant = variants[index]
+        let title = Row(
+          path: "\(path): \(variant.name)", type: variant.type.expected, fallback: "",
+          summary: variant.summary)
+        // Alternatives with the same options are told once.
+        let own = inner(variant.type, "")
+        if !own.isEmpty, let like = variants[..<index].first(where: { inner($0.type, "") == own }) {
+          return [title, Row(path: "\(path).\(variant.name).…", type: "as `\(path).\(like.name)`")]
+        }
+        return [title] + inner(variant.type, "\(path).\(variant.name)")
       }
     default: []
     }
   }
-
-  private static func cell(_ text: String) -> String { text.replacing("|", with: "\\|") }
 }

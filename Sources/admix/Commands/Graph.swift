@@ -11,7 +11,7 @@ struct GraphCommand: AsyncParsableCommand {
     commandName: "graph", abstract: "Draw the stages of a pipeline file; runs nothing.")
 
   @OptionGroup var pipeline: PipelineArguments
-  @Option(help: "text, dot or mermaid.") var format = Format.text
+  @Option(help: "How to draw.") var format = Format.text
 
   func run() async throws {
     let graph = try pipeline.graph()
@@ -23,17 +23,16 @@ struct GraphCommand: AsyncParsableCommand {
     }
     if pipeline.json {
       Terminal.out(
-        JSONValue.array(
-          stages.map { stage in
-            .object([
-              "name": .string(stage.name), "kind": .string(stage.kind),
-              "inputs": .array(
-                stage.inputs.map {
-                  .object(["role": .string($0.role), "stage": .string($0.stage)])
-                }),
-            ])
-          }
-        ).pretty + "\n")
+        JSONValue.object([
+          "pipeline": .string(graph.spec.name),
+          "stages": .array(
+            stages.map { stage in
+              .object([
+                "name": .string(stage.name), "kind": .string(stage.kind),
+                "inputs": GraphText.json(stage.inputs),
+              ])
+            }),
+        ]).pretty + "\n")
       return
     }
     switch format {

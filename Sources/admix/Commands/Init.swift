@@ -1,3 +1,4 @@
+import AdmixModel
 import ArgumentParser
 import Foundation
 
@@ -5,27 +6,58 @@ struct Init: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a first pipeline that runs as it is.")
 
-  @Argument(help: "The folder; made if it is not there.") var folder = "."
+  @Argument(help: "The folder; made if it is not there.", completion: .directory) var folder = "."
+  @Flag(help: "Prints one JSON document on standard output.") var json = false
 
   func run() async throws {
-    let file = URL(fileURLWithPath: folder).appendingPathComponent("pipeline.yaml")
-    guard !FileManager.default.fileExists(atPath: file.path) else {
-      Terminal.error("error: \(file.relativePath) is there already; nothing was written [AX0110]\n")
-      throw ExitCode(2)
+    let folder = self.folder == "." ? "" : self.folder
+    let file =
+      folder.isEmpty
+      ? "pipeline.yaml" : (folder as NSString).appendingPathComponent("pipeline.yaml")
+    guard !FileManager.default.fileExists(atPath: file) else {
+      throw Complaint.fail(
+        Diagnostics([
+          .error(
+            "AX0316", "'\(file)' is there already", cause: "a pipeline file is never overwritten",
+            hint: "name another folder: admix init NAME")
+        ]), .usage, json: json)
     }
+    var written: [String] = []
     do {
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(Self.pipeline.utf8).write(to: file, options: .withoutOverwriting)
-      let ignore = file.deletingLastPathComponent().appendingPathComponent(".gitignore")
-      if !FileManager.default.fileExists(atPath: ignore.path) {
-        try Data(".admix/\nout/\n".utf8).write(to: ignore, options: .withoutOverwriting)
+      if !folder.isEmpty { try Self.makeFolder(folder) }
+      try OutputFile.write(Self.pipeline, to: file)
+      written.append(file)
+      let ignore = Self.beside(file, ".gitignore")
+      if !FileManager.default.fileExists(atPath: ignore) {
+        try OutputFile.write(".admix/\nout/\n", to: ignore)
+        written.append(ignore)
       }
     } catch {
-      Terminal.error("error: \(folder) cannot be written: \(error.localizedDescription) [AX0111]\n")
-      throw ExitCode(1)
+      throw Complaint.fail(Diagnostics([error]), .stageFailed, json: json)
     }
-    Terminal.out("wrote \(file.relativePath)\nnext: admix run \(file.relativePath)\n")
+    if json {
+      Terminal.out(
+        JSONValue.object(["written": .array(written.map { .string($0) })]).pretty + "\n")
+    } else {
+      let target = file == "pipeline.yaml" ? "" : " \(file)"
+      Terminal.out(
+        written.map { "wrote \($0)\n" }.joined() + "next: admix run\(target)\n")
+    }
+  }
+
+  private static func beside(_ file: String, _ name: String) -> String {
+    let folder = (file as NSString).deletingLastPathComponent
+    return folder.isEmpty ? name : folder + "/" + name
+  }
+
+  private static func makeFolder(_ path: String) throws(Diagnostic) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw .error(
+        "AX0317", "the folder '\(path)' cannot be made",
+        cause: "a file is in the way, or its parent may not be written to")
+    }
   }
 
   static let pipeline = """

@@ -14,13 +14,13 @@ struct Lineage: AsyncParsableCommand {
   @OptionGroup var pipeline: PipelineArguments
   @Argument(help: "The stage to start from; every last one unless given.") var stage: String?
   @OptionGroup var store: StoreArguments
-  @Option(help: "text or dot.") var format = Format.text
+  @Option(help: "How to draw.") var format = Format.text
 
   func run() async throws {
     let graph = try pipeline.graph()
-    if let stage { _ = try Session.stage(stage, in: graph) }
-    let engine = try store.engine(pipeline)
-    let record = try Session.open { try engine.present(graph) }
+    if let stage { _ = try Session.stage(stage, in: graph, pipeline) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let record = try Session.open(pipeline) { try engine.present(graph) }
     var stages = Session.document(record, engine).stages
     if let stage {
       let wanted = graph.ancestors(of: stage).union([stage])
@@ -33,13 +33,7 @@ struct Lineage: AsyncParsableCommand {
             stages.map { stage in
               .object([
                 "name": .string(stage.name), "kind": .string(stage.kind),
-                "inputs": .array(
-                  stage.inputs.map {
-                    .object([
-                      "role": .string($0.role), "stage": .string($0.stage),
-                      "output": JSONValue($0.output),
-                    ])
-                  }),
+                "inputs": GraphText.json(stage.inputs),
                 "outputs": .array(
                   stage.outputs.map {
                     .object([

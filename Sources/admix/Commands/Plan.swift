@@ -14,8 +14,8 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline)
-    let plan = try Session.open { try engine.plan(graph) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let plan = try Session.open(pipeline) { try engine.plan(graph) }
     if pipeline.json {
       Terminal.out(PlanText.json(plan).pretty + "\n")
     } else {

@@ -12,28 +12,35 @@ struct Report: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
-  @Option(help: "The run, by the first characters of its name; the newest unless given.") var run:
-    String?
   @Option(
-    name: .shortAndLong, help: "The file to write; report.html unless given.", completion: .file())
+    help: .init(
+      "The run, by the first characters of its name; the newest unless given.", valueName: "name"))
+  var run: String?
+  @Option(
+    name: .shortAndLong, help: .init("The file to write.", valueName: "file"), completion: .file())
   var out = "report.html"
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline)
-    let runs = try Session.open { try engine.history(graph.spec.name) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let runs = try Session.open(pipeline) { try engine.history(graph.spec.name) }
     guard let record = runs.first(where: { run.map($0.run.hasPrefix) ?? true }) else {
-      Terminal.error("error: there is no such run [AX0314]\n")
-      throw ExitCode(Outcome.usage.rawValue)
+      let problem: Diagnostic =
+        runs.isEmpty
+        ? .error(
+          "AX0314", "the pipeline '\(graph.spec.name)' has no runs", hint: pipeline.runCommand)
+        : .error(
+          "AX0314", "the pipeline '\(graph.spec.name)' has no run '\(run ?? "")'",
+          cause: "no run of the last hundred has a name that begins so",
+          hint: "'admix runs' lists them")
+      throw pipeline.fail(Diagnostics([problem]), .usage)
     }
     let document = Session.document(record, engine)
     if pipeline.json {
       Terminal.out(try JSONValue(encoding: document).pretty + "\n")
     } else {
-      do { try Data(HTMLReport.render(document).utf8).write(to: URL(fileURLWithPath: out)) } catch {
-        Terminal.error(
-          "error: '\(out)' cannot be written: \(error.localizedDescription) [AX0111]\n")
-        throw ExitCode(Outcome.stageFailed.rawValue)
+      do { try OutputFile.write(HTMLReport.render(document), to: out) } catch {
+        throw pipeline.fail(Diagnostics([error]), .stageFailed)
       }
       Terminal.out("wrote \(out)\n")
     }

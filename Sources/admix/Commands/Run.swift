@@ -12,13 +12,19 @@ struct Run: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
-  @Option(name: .shortAndLong, help: "Tasks at once; as many as there are cores unless given.")
+  @Option(
+    name: .shortAndLong,
+    help: .init("Tasks at once; as many as there are cores unless given.", valueName: "count"))
   var jobs: Int?
   @Flag(help: "Goes on with what does not depend on a failed stage.") var keepGoing = false
-  @Option(help: "Runs this stage although it is known; 'all' for every one. Repeatable.") var force:
-    [String] = []
   @Option(
-    help: "Waits at most so many seconds for another run that is at work on the same stage.")
+    help: .init(
+      "Runs this stage although it is known; 'all' for every one. Repeatable.", valueName: "stage"))
+  var force: [String] = []
+  @Option(
+    help: .init(
+      "Waits at most so long for another run that is at work on the same stage.",
+      valueName: "seconds"))
   var wait: Int?
   @Flag(help: "Writes no report.") var noReport = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
@@ -26,20 +32,20 @@ struct Run: AsyncParsableCommand {
   func run() async throws {
     if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
     let graph = try pipeline.graph()
-    for name in force where name != "all" { _ = try Session.stage(name, in: graph) }
+    for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let engine = try store.engine(
       pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing,
-      waitLimit: wait.map { .seconds($0) }, makesStore: true)
+      waitLimit: wait.map { .seconds($0) })
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
     let progress = ProgressDisplay(
-      quiet ? .problems : Terminal.errorIsTerminal && !pipeline.json ? .live : .lines,
+      quiet ? .problems : Terminal.errorCanRedraw && !pipeline.json ? .live : .lines,
       root: URL(fileURLWithPath: pipeline.root))
     let record: RunRecord
     do {
       record = try await engine.run(graph, control: control) { progress.take($0) }
-    } catch { throw Session.explained(error) }
+    } catch { throw Session.explained(error, pipeline) }
     progress.finish()
 
     var failures = Diagnostics()
@@ -77,11 +83,12 @@ struct Run: AsyncParsableCommand {
     let name = "\(record.run.prefix(8)).html"
     let page = HTMLReport.render(Session.document(record, engine))
     do {
-      try Data(page.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
+      try OutputFile.write(page, to: "\(folder)/\(name)")
       return shown(name)
     } catch {
-      Terminal.error(
-        "warning: the report could not be written: \(error.localizedDescription) [AX0112]\n")
+      var warning = error
+      warning.severity = .warning
+      Complaint.print(Diagnostics([warning]))
       return nil
     }
   }

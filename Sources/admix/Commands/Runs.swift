@@ -12,21 +12,29 @@ struct Runs: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
-  @Option(help: "At most so many.") var limit = 20
+  @Option(help: .init("At most so many.", valueName: "count")) var limit = 20
+
+  func validate() throws {
+    if limit < 1 { throw ValidationError("--limit is at least 1.") }
+  }
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline)
-    let runs = try Session.open { try engine.history(graph.spec.name, limit: limit) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let runs = try Session.open(pipeline) { try engine.history(graph.spec.name, limit: limit) }
     if pipeline.json {
-      Terminal.out(JSONValue.array(runs.map { PlanText.json($0) }).pretty + "\n")
+      Terminal.out(
+        JSONValue.object(["runs": .array(runs.map { PlanText.json($0) })]).pretty + "\n")
+    } else if runs.isEmpty {
+      Terminal.error(
+        "no runs of '\(graph.spec.name)' yet; \(pipeline.runCommand) makes the first\n")
     } else {
       let rows = runs.map { run in
         [
           String(run.run.prefix(8)),
-          ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: run.started)),
+          PlanText.time(run.started),
           run.status.rawValue, Numbers.seconds(run.seconds),
-          "\(run.stages.count { $0.status == .executed }) ran, \(run.stages.count { $0.status == .cached }) reused",
+          RunText.counts(run),
         ]
       }
       Terminal.out(

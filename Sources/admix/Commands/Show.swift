@@ -13,35 +13,45 @@ struct Show: AsyncParsableCommand {
   @OptionGroup var pipeline: PipelineArguments
   @Argument(help: "The stage, or stage.output.") var output: String
   @OptionGroup var store: StoreArguments
-  @Option(help: "So many rows of a dataset.") var rows = 10
+  @Option(help: .init("So many rows of a dataset.", valueName: "count")) var rows = 10
+
+  func validate() throws {
+    if rows < 0 { throw ValidationError("--rows is at least 0.") }
+  }
 
   func run() async throws {
     let graph = try pipeline.graph()
     let parts = output.split(separator: ".", maxSplits: 1).map(String.init)
-    let stage = try Session.stage(graph[output] == nil ? parts.first ?? output : output, in: graph)
+    let stage = try Session.stage(
+      graph[output] == nil ? parts.first ?? output : output, in: graph, pipeline)
     let outputs = stage.kind.outputs
     let name = graph[output] == nil && parts.count == 2 ? parts[1] : outputs.first ?? ""
     guard outputs.contains(name) else {
-      Complaint.print(
+      throw pipeline.fail(
         Diagnostics([
           .error(
             "AX0312", "stage '\(stage.name)' has no output '\(name)'",
             hint: outputs.isEmpty ? nil : "it has " + outputs.joined(separator: ", "))
-        ]))
-      throw ExitCode(Outcome.usage.rawValue)
+        ]), .usage)
     }
-    let engine = try store.engine(pipeline)
-    let plan = try Session.open { try engine.plan(graph) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let plan = try Session.open(pipeline) { try engine.plan(graph) }
     guard let artifact = plan[stage.name]?.outputs?.artifacts[name] else {
-      Complaint.print(
+      let isStale =
+        plan[stage.name]?.action == .depends
+        || !(plan[stage.name]?.why ?? []).contains { $0.cause == .new }
+      throw pipeline.fail(
         Diagnostics([
           .error(
-            "AX0315", "'\(output)' is not made yet", hint: "admix run \(pipeline.path)")
-        ]))
-      throw ExitCode(Outcome.stale.rawValue)
+            "AX0315",
+            isStale ? "'\(output)' is not what the file says" : "'\(output)' is not made yet",
+            cause: isStale
+              ? "stage '\(stage.name)', or one before it, has changed since it ran"
+              : "stage '\(stage.name)' never ran to its end", hint: pipeline.runCommand)
+        ]), .stale)
     }
     let profile = plan[stage.name]?.outputs?.artifacts["profile"]
-    try Session.open { try show(artifact, engine, stage, profile: profile) }
+    try Session.open(pipeline) { try show(artifact, engine, stage, profile: profile) }
     engine.store.close()
   }
 
@@ -61,12 +71,10 @@ struct Show: AsyncParsableCommand {
         small: { try engine.store.content(of: $0) })
       let profile = try self.profile(manifest, profile, access)
       if pipeline.json {
-        var document = try JSONValue(encoding: manifest)
-        if case .object(var members) = document {
-          members["profile"] = try JSONValue(encoding: profile.columns)
-          document = .object(members)
-        }
-        Terminal.out(document.pretty + "\n")
+        guard case .object(var members) = try JSONValue(encoding: manifest) else { return }
+        members["profile"] = try JSONValue(encoding: profile.columns)
+        members["head"] = .array(try head(manifest, access).map { .object($0) })
+        Terminal.out(JSONValue.object(members).pretty + "\n")
       } else {
         try preview(manifest, profile, access)
       }
@@ -78,7 +86,21 @@ struct Show: AsyncParsableCommand {
         Terminal.out(String(decoding: content, as: UTF8.self) + "\n")
       }
     case .file, .statistics, .partition:
-      FileHandle.standardOutput.write(content)
+      if pipeline.json {
+        Terminal.out(
+          JSONValue.object([
+            "kind": .string(artifact.kind.rawValue), "digest": .string(artifact.digest.hex),
+            "bytes": JSONValue(artifact.bytes),
+            "rows": artifact.rows.map { JSONValue($0) } ?? .null,
+          ]).pretty + "\n")
+      } else if Terminal.outIsTerminal, String(data: content, encoding: .utf8) == nil {
+        // Bytes that are no text make a mess of a terminal.
+        let rows = artifact.rows.map { "\(Numbers.count($0)) rows, " } ?? ""
+        Terminal.out(
+          "a file of \(rows)\(Numbers.bytes(artifact.bytes)), SHA-256 \(artifact.digest.hex)\n")
+      } else {
+        FileHandle.standardOutput.write(content)
+      }
     }
   }
 
@@ -98,8 +120,10 @@ struct Show: AsyncParsableCommand {
     _ manifest: DatasetManifest, _ profile: TableProfile, _ access: WorkerArtifacts
   ) throws {
     Terminal.out(
-      "\(Numbers.count(manifest.rows)) rows, \(manifest.schema.columns.count) columns, \(manifest.partitions.count) partitions\n\n"
-    )
+      [
+        Numbers.count(manifest.rows, "row"), Numbers.count(manifest.schema.columns.count, "column"),
+        Numbers.count(manifest.partitions.count, "partition"),
+      ].joined(separator: ", ") + "\n\n")
     let columns = zip(manifest.schema.columns, profile.columns).map { column, facts in
       let (least, most) = TableProfile.texts(facts, column)
       return [
@@ -110,12 +134,35 @@ struct Show: AsyncParsableCommand {
     Terminal.out(
       TextTable.render(
         columns: ["column", "type", "role", "missing", "least", "most", "distinct"], rows: columns))
-    guard rows > 0, let first = manifest.partitions.first else { return }
-    let batch = try access.batch(first, schema: manifest.schema)
-    let shown = (0..<min(rows, batch.rows)).map { row in
-      batch.columns.map { CellText.text($0, row) }
+    guard rows > 0, manifest.rows > 0 else { return }
+    var shown: [[String]] = []
+    try eachRow(manifest, access) { batch, row in
+      shown.append(batch.columns.map { CellText.text($0, row) })
     }
     Terminal.out("\n" + TextTable.render(columns: manifest.schema.names, rows: shown))
+  }
+
+  private func head(
+    _ manifest: DatasetManifest, _ access: WorkerArtifacts
+  ) throws -> [[String: JSONValue]] {
+    var shown: [[String: JSONValue]] = []
+    try eachRow(manifest, access) { batch, row in
+      let cells = zip(manifest.schema.names, batch.columns).map { ($0, CellText.json($1, row)) }
+      shown.append(Dictionary(cells, uniquingKeysWith: { first, _ in first }))
+    }
+    return shown
+  }
+
+  /// The first rows, from as many partitions as that takes.
+  private func eachRow(
+    _ manifest: DatasetManifest, _ access: WorkerArtifacts, _ body: (Batch, Int) -> Void
+  ) throws {
+    var left = rows
+    for partition in manifest.partitions where left > 0 {
+      let batch = try access.batch(partition, schema: manifest.schema)
+      for row in 0..<min(left, batch.rows) { body(batch, row) }
+      left -= batch.rows
+    }
   }
 }
 
@@ -123,14 +170,46 @@ struct Show: AsyncParsableCommand {
 private enum CellText {
   static func text(_ column: Column, _ row: Int) -> String {
     if column.isMissing(row) { return "·" }
+    let text = text(of: column.values, row)
+    return text.count > 40 ? text.prefix(39) + "…" : text
+  }
+
+  static func json(_ column: Column, _ row: Int) -> JSONValue {
+    if column.isMissing(row) { return .null }
     return switch column.values {
+    case .bool(let bits): .bool(bits[row])
+    case .int(let values): .int(values[row])
+    case .double(let values): .double(values[row])
+    case .text(let texts): .string(String(texts[row]))
+    case .category(let codes, let categories): .string(categories[Int(codes[row])])
+    case .date, .datetime: .string(text(of: column.values, row))
+    }
+  }
+
+  private static func text(of values: Column.Values, _ row: Int) -> String {
+    switch values {
     case .bool(let bits): bits[row] ? "true" : "false"
     case .int(let values): String(values[row])
     case .double(let values): "\(values[row])"
-    case .text(let texts): String(texts[row].prefix(40))
-    case .category(let codes, let categories): categories[Int(codes[row])]
+    case .text(let texts): printable(String(texts[row].prefix(80)))
+    case .category(let codes, let categories): printable(categories[Int(codes[row])])
     case .date(let days): CivilDate.text(days: Int(days[row]))
     case .datetime(let values): CivilDate.text(microseconds: values[row])
     }
+  }
+
+  /// Data must not be able to move the cursor or break the table.
+  private static func printable(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator:
+        out +=
+          scalar == "\n"
+          ? "\\n" : scalar == "\t" ? "\\t" : "\\u{\(String(scalar.value, radix: 16))}"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
   }
 }

@@ -14,22 +14,24 @@ struct Status: AsyncParsableCommand {
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline)
-    let plan = try Session.open { try engine.plan(graph) }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let plan = try Session.open(pipeline) { try engine.plan(graph) }
+    // A delivered file that is gone is stale too, though a run only has to put it back.
+    let isStale = plan.isStale || plan.stages.contains { $0.action == .restore }
     let stale = plan.stages.filter { $0.action != .hit }
     if pipeline.json {
       Terminal.out(
         JSONValue.object([
-          "stale": .bool(plan.isStale),
+          "stale": .bool(isStale),
           "stages": .array(
             stale.map { .object(["name": .string($0.name), "state": .string($0.action.rawValue)]) }),
+          "gates": .array(
+            plan.stages.flatMap { PlanText.json($0.outputs?.gates ?? [], of: $0.name) }),
         ]).pretty + "\n")
-    } else if stale.isEmpty {
-      Terminal.out("up to date: \(plan.stages.count) stages\n")
     } else {
-      for stage in stale { Terminal.out("\(stage.name): \(PlanText.word(stage.action))\n") }
+      Terminal.out(PlanText.status(plan))
     }
     engine.store.close()
-    if exitCode, plan.isStale { throw ExitCode(Outcome.stale.rawValue) }
+    if exitCode, isStale { throw ExitCode(Outcome.stale.rawValue) }
   }
 }

@@ -1,4 +1,6 @@
 import AdmixModel
+import AdmixReport
+import ArgumentParser
 import Foundation
 
 /// Prints diagnostics the way people read them, or as JSON.
@@ -11,23 +13,17 @@ enum Complaint {
     Terminal.error(renderer.render(diagnostics))
   }
 
+  /// Problems that end a command; with `--json` they are its one document.
+  static func fail(_ problems: Diagnostics, _ outcome: Outcome, json: Bool) -> ExitCode {
+    if json {
+      Terminal.out(JSONValue.object(["diagnostics": Self.json(problems)]).pretty + "\n")
+    }
+    print(problems)
+    return ExitCode(outcome.rawValue)
+  }
+
   static func json(_ diagnostics: Diagnostics) -> JSONValue {
-    .array(
-      diagnostics.inFileOrder.map { item in
-        var members: [String: JSONValue] = [
-          "severity": .string(item.severity.rawValue), "code": .string(item.code),
-          "fact": .string(item.fact),
-        ]
-        members["cause"] = item.cause.map { .string($0) }
-        members["hint"] = item.hint.map { .string($0) }
-        if let span = item.span {
-          members["file"] = .string(span.file)
-          members["line"] = JSONValue(span.line)
-          members["column"] = JSONValue(span.column)
-          members["length"] = JSONValue(span.length)
-        }
-        return .object(members)
-      })
+    .array(diagnostics.inFileOrder.map(PlanText.json))
   }
 
   /// Lines of data files are people's data: only pipeline files are quoted.

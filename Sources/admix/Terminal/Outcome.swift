@@ -2,7 +2,7 @@ import AdmixModel
 import Foundation
 
 /// How a command ends; the numbers are a contract with scripts (DESIGN: exit codes).
-enum Outcome: Int32, Error {
+enum Outcome: Int32, Error, CaseIterable {
   case done = 0
   case stageFailed = 1
   case usage = 2
@@ -13,4 +13,20 @@ enum Outcome: Int32, Error {
   case inputMissing = 7
   case waitedTooLong = 8
   case interrupted = 130
+
+  var meaning: String {
+    switch self {
+    case .done: "done, or nothing to do"
+    case .stageFailed: "a stage failed"
+    case .usage: "the command line is wrong"
+    case .specInvalid: "the pipeline file is wrong"
+    case .gateFailed: "a gate failed"
+    case .stale: "stale: `status --exit-code`, `plan --exit-code`, `show` of what is not made"
+    case .storeUnusable: "the store is damaged or cannot be used"
+    case .inputMissing: "an input is missing, or changed during the run"
+    case .waitedTooLong: "waited too long for another run"
+    case .interrupted:
+      "interrupted (143 when by SIGTERM twice); what is finished is kept, run again to go on"
+    }
+  }
 }

@@ -4,23 +4,13 @@ import AdmixReport
 import Foundation
 import Synchronization
 
-/// Shows events as they come: a line for each stage that ends, and on a terminal one line below that
-/// says what is under way.
+/// Shows events as they come: a line for each stage that ends, and on a terminal, below them, a line for
+/// each stage that is under way.
 final class ProgressDisplay: Sendable {
-  private struct Stage {
-    var began = ContinuousClock.now
-    var tasks = 0
-    var done = 0
-    var rows = 0
-    var expected: Int?
-    var received = 0
-    var size: Int?
-  }
-
   private struct State {
-    var running: [String: Stage] = [:]
+    var board = ProgressBoard()
     var lastDrawn: ContinuousClock.Instant?
-    var hasLine = false
+    var linesOnScreen = 0
   }
 
   enum Manner { case live, lines, problems }
@@ -28,53 +18,65 @@ final class ProgressDisplay: Sendable {
   private let manner: Manner
   private let root: URL
   private let state = Mutex(State())
+  // Set up in `init` and cancelled once; dispatch objects may be used from any thread.
+  private nonisolated(unsafe) let timer: (any DispatchSourceTimer)?
 
   /// - Parameter root: the folder that relative paths in warnings start from.
   init(_ manner: Manner, root: URL) {
     self.manner = manner
     self.root = root
+    guard manner == .live else {
+      timer = nil
+      return
+    }
+    timer = DispatchSource.makeTimerSource(queue: .global())
+    // A stage that says nothing for a while is seen to be at work all the same.
+    timer?.setEventHandler { [weak self] in self?.tick() }
+    timer?.schedule(deadline: .now() + .milliseconds(500), repeating: .milliseconds(500))
+    timer?.resume()
   }
 
   private var isLive: Bool { manner == .live }
 
   func take(_ event: Event) {
     state.withLock { state in
+      let now = ContinuousClock.now
       switch event {
+      case .runStarted(_, let stages): state.board.total = stages.count
       case .stageStarted(let name, let kind, let why):
-        state.running[name] = Stage()
+        state.board.start(name, now)
         if !isLive {
           line(
             "\(name): \(kind) starts\(why.isEmpty ? "" : ", " + why.map(\.sentence).joined(separator: "; "))",
             &state)
         }
       case .tasksPlanned(let name, let tasks, let reused, let rows):
-        state.running[name]?.tasks += tasks
-        state.running[name]?.done += reused
-        let done = state.running[name]?.rows ?? 0
-        if let rows { state.running[name]?.expected = done + rows }
-      case .taskFinished(let name): state.running[name]?.done += 1
-      case .progress(let name, let rows): state.running[name]?.rows += rows
+        state.board.plan(name, tasks: tasks, reused: reused, rows: rows)
+      case .taskFinished(let name): state.board.finishTask(of: name)
+      case .progress(let name, let rows): state.board.advance(name, rows: rows)
       case .fetching(let name, _, let received, let total):
-        state.running[name]?.received = received
-        state.running[name]?.size = total
+        state.board.fetch(name, received: received, of: total)
       case .waiting(let name, let run):
         line("\(name): another run (\(run.prefix(8))) is at work on it; waiting", &state)
       case .warning(_, let item):
         clear(&state)
         Complaint.print(Diagnostics([item]), root: root)
       case .delivered(let name, let path): line("\(name): wrote \(path)", &state)
-      case .stageFinished(let record): finished(record, &state)
-      case .runStarted, .stageReused, .gate, .runFinished: break
+      case .stageFinished(let record):
+        state.board.end(record.name)
+        finished(record, &state)
+      case .stageReused, .gate, .runFinished: break
       }
-      draw(&state)
+      draw(&state, now)
     }
   }
 
+  private func tick() { state.withLock { draw(&$0, ContinuousClock.now) } }
+
   private func finished(_ record: StageRecord, _ state: inout State) {
-    state.running[record.name] = nil
     let rows =
       record.outputs.first.flatMap { record.artifacts[$0]?.rows }.map {
-        ", \(Numbers.count($0)) rows"
+        ", " + Numbers.count($0, "row")
       } ?? ""
     switch record.status {
     case .executed:
@@ -94,36 +96,32 @@ final class ProgressDisplay: Sendable {
   }
 
   private func clear(_ state: inout State) {
-    if state.hasLine { Terminal.error("\r\u{1B}[K") }
-    state.hasLine = false
+    if state.linesOnScreen > 0 { Terminal.error(Self.up(state.linesOnScreen) + "\u{1B}[J") }
+    state.linesOnScreen = 0
+    state.lastDrawn = nil
   }
 
-  private func draw(_ state: inout State) {
-    guard isLive, !state.running.isEmpty else { return }
-    let now = ContinuousClock.now
+  /// Writes over what stood there, in one go, so that nothing flickers.
+  private func draw(_ state: inout State, _ now: ContinuousClock.Instant) {
+    guard isLive else { return }
     if let last = state.lastDrawn, now - last < .milliseconds(100) { return }
+    let size = Terminal.size
+    let lines = state.board.lines(
+      now, width: size.width - 1, most: max(1, min(10, size.height / 2)))
+    if lines.isEmpty, state.linesOnScreen == 0 { return }
     state.lastDrawn = now
-    let parts = state.running.sorted { $0.key < $1.key }.map { name, stage -> String in
-      var text = name
-      if stage.tasks > 1 { text += " \(stage.done)/\(stage.tasks)" }
-      let seconds = (now - stage.began).seconds
-      if stage.rows == 0, stage.received > 0 {
-        text += " fetched " + Numbers.bytes(stage.received)
-        if let size = stage.size { text += " of " + Numbers.bytes(size) }
-      }
-      if stage.rows > 0, seconds > 0.2 {
-        let speed = Double(stage.rows) / seconds
-        text += " \(Numbers.count(stage.rows)) rows, \(Numbers.count(Int(speed)))/s"
-        if let expected = stage.expected, expected > stage.rows {
-          text += ", \(Numbers.seconds(Double(expected - stage.rows) / speed)) left"
-        }
-      }
-      return text
-    }
-    clear(&state)
-    Terminal.error(String(parts.joined(separator: " · ").prefix(Terminal.width - 1)))
-    state.hasLine = true
+    let text = lines.map { $0 + "\u{1B}[K\n" }.joined()
+    Terminal.error(Self.up(state.linesOnScreen) + text + "\u{1B}[J")
+    state.linesOnScreen = lines.count
   }
 
-  func finish() { state.withLock { clear(&$0) } }
+  private static func up(_ lines: Int) -> String { lines > 0 ? "\u{1B}[\(lines)F" : "" }
+
+  func finish() {
+    timer?.cancel()
+    state.withLock { state in
+      state.board = ProgressBoard()
+      clear(&state)
+    }
+  }
 }

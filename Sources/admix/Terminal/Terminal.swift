@@ -15,9 +15,18 @@ enum Terminal {
     return environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
   }
 
-  static var width: Int {
+  static var size: (width: Int, height: Int) {
     var size = winsize()
-    return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 80
+    guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+      return (80, 24)
+    }
+    return (Int(size.ws_col), Int(size.ws_row))
+  }
+
+  /// Whether lines on standard error can be written over.
+  static var errorCanRedraw: Bool {
+    errorIsTerminal
+      && !["dumb", ""].contains(ProcessInfo.processInfo.environment["TERM", default: ""])
   }
 
   /// Writes all of it; a reader that went away ends the program quietly.

@@ -1,0 +1,113 @@
+import AdmixEngine
+import AdmixExpression
+import AdmixGenerators
+package import AdmixSpec
+import AdmixStatistics
+
+/// The reference pages of what comes with admix, made from the descriptions that the program works by.
+package enum BuiltinReference {
+  package static var pages: [Reference.Page] {
+    let kinds = builtinStages.descriptions
+    return [Reference.top(kinds: kinds)] + kinds.map(Reference.page)
+      + [generators, metrics, expressions]
+  }
+
+  private static var generators: Reference.Page {
+    var text = """
+      # Generators
+
+      What may stand in `with` of a [generate](generate.md) stage.
+
+      """
+    for type in BuiltinGenerators.all {
+      let it = type.description
+      text += """
+
+        ## \(it.name)
+
+        \(it.summary)
+
+        - \(it.needsLearning ? "Learns from the dataset named by `learn`." : "Learns from no data.")
+        - Conditions (`where`) are \(it.conditionsExactly ? "met by construction." : "met by leaving out rows that miss them.")
+        - Cost: \(it.cost)
+        - Limits: \(it.limits)
+        - Sources: \(it.sources)
+
+        \(it.fields.isEmpty ? "It has no options.\n" : Reference.table(it.fields))
+        """
+    }
+    return Reference.Page("generators", text)
+  }
+
+  private static var metrics: Reference.Page {
+    var text = """
+      # Metrics
+
+      Gates name them: `disparate_impact(sex) < 0.8`, and trip when the rule is true. A metric that could not
+      be computed passes no gate. `lower_bound(…)` and `upper_bound(…)` take the ends of its interval.
+
+      ## Of fairness stages
+
+      Each takes the columns of a view, `disparate_impact(sex, race)` for an intersection; the last two take a
+      column of `conditional` after them. Before the name may stand `against.` (the other dataset), `change.`
+      (mixed minus the other) or `parts.STAGE.` (the rows that came from a stage).
+
+      | metric | | formula | range | best | from |
+      | --- | --- | --- | --- | --- | --- |
+
+      """
+    for metric in FairnessMetrics.all {
+      let best =
+        switch metric.better {
+        case .zero: "0"
+        case .one: "1"
+        case .lower: "low"
+        case .higher: "high"
+        }
+      text += Reference.row([
+        "`\(metric.name)`", "\(metric.title). \(metric.summary)", metric.formula, metric.range,
+        best,
+        metric.source,
+      ])
+    }
+    text += """
+
+      In the formulas n is a number of rows, q a rate of the positive label, P a distribution of labels, d the
+      group compared and a the others or the reference group.
+
+      ## Of validate stages
+
+      | metric | what it says | range | best |
+      | --- | --- | --- | --- |
+
+      """
+    for metric in ValidateMetric.all {
+      text += Reference.row(["`\(metric.name)`", metric.summary, metric.range, metric.best])
+    }
+    return Reference.Page("metrics", text)
+  }
+
+  private static var expressions: Reference.Page {
+    var text = """
+      # Expressions
+
+      One small language in `derive`, `filter`, `expect`, `keep`, in the rules of the `rules` generator, and,
+      without columns, in `${…}`.
+
+      - Numbers, `'texts'`, `true`, `false`, `null`; columns by name, in backquotes where the name is no plain
+        word: `` `hours per week` ``. A plain word may have dashes inside: `hours-per-week`, so a minus has spaces around it.
+      - `+ - * / %`, `== != < <= > >=`, `and or not`, `in [a, b]`, `is null`, `is not null`.
+      - A missing value makes what it is part of missing; a filter keeps rows for which its condition is true.
+
+      | function | what it gives | in `${…}` |
+      | --- | --- | --- |
+
+      """
+    for function in FunctionCatalog.all {
+      text += Reference.row([
+        "`\(function.signature)`", function.summary, function.isScalar ? "yes" : "",
+      ])
+    }
+    return Reference.Page("expressions", text)
+  }
+}

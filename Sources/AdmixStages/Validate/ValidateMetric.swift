@@ -1,0 +1,86 @@
+/// The metrics of validate stages as the reference page tells them.
+struct ValidateMetric: Sendable {
+  /// `COLUMN`, `MODEL` and so on stand for names of the pipeline.
+  var name: String
+  var summary: String
+  var range: String
+  var best: String
+
+  private init(_ name: String, _ summary: String, _ range: String, best: String) {
+    self.name = name
+    self.summary = summary
+    self.range = range
+    self.best = best
+  }
+
+  static let all: [ValidateMetric] = [
+    .init("expect.passed", "Expectations that hold.", "a count", best: "high"),
+    .init("expect.failed", "Expectations that do not hold.", "a count", best: "0"),
+    .init("expect.warned", "Expectations that do not hold and only warn.", "a count", best: "0"),
+    .init(
+      "fidelity.overall", "The mean of column shapes and pair trends.", "0 to 1", best: "1"),
+    .init(
+      "fidelity.column_shapes",
+      "The mean of the columns' scores: how alike each column is by itself.",
+      "0 to 1", best: "1"),
+    .init(
+      "fidelity.pair_trends", "The mean of the pairs' scores: how alike columns go together.",
+      "0 to 1", best: "1"),
+    .init("fidelity.shape(COLUMN)", "1 minus the distance below.", "0 to 1", best: "1"),
+    .init(
+      "fidelity.ks(COLUMN)", "Kolmogorov-Smirnov distance of a column of numbers or dates.",
+      "0 to 1",
+      best: "0"),
+    .init(
+      "fidelity.tv(COLUMN)", "Total variation distance of a column of categories.", "0 to 1",
+      best: "0"),
+    .init(
+      "fidelity.coverage(COLUMN)", "The part of the real range or categories that occurs.",
+      "0 to 1",
+      best: "1"),
+    .init(
+      "fidelity.adherence(COLUMN)", "The part of the rows inside the real range or categories.",
+      "0 to 1", best: "1"),
+    .init(
+      "fidelity.missing(COLUMN)", "1 minus the difference of the shares that are missing.",
+      "0 to 1",
+      best: "1"),
+    .init(
+      "fidelity.pair(COLUMN, COLUMN)", "How alike two columns go together.", "0 to 1", best: "1"),
+    .init(
+      "fidelity.synthetic.…", "All of these for the synthetic rows alone.", "", best: ""),
+    .init("privacy.copies.share", "Rows that equal a real row.", "0 to 1", best: "low"),
+    .init(
+      "privacy.copies.baseline", "The same for the holdout: how many are equal by chance.",
+      "0 to 1",
+      best: ""),
+    .init("privacy.copies.excess", "Share minus baseline.", "-1 to 1", best: "0 or less"),
+    .init(
+      "privacy.dcr.closer_share",
+      "Synthetic rows that are closer to a training row than to a holdout row; 0.5 is what no copying gives.",
+      "0 to 1", best: "0.5"),
+    .init(
+      "privacy.dcr.median",
+      "Median distance to the closest training record; `p5` is the 5th percentile.",
+      "0 and up", best: "high"),
+    .init("privacy.dcr.p5", "5th percentile of that distance.", "0 and up", best: "high"),
+    .init(
+      "privacy.dcr.holdout_median", "Median distance to the closest holdout record.", "0 and up",
+      best: ""),
+    .init("privacy.dcr.holdout_p5", "5th percentile of that distance.", "0 and up", best: ""),
+    .init(
+      "utility.MODEL.TRAINING.auc",
+      "Area under the ROC curve on the real holdout, learned from `trtr` (real), `tstr` (synthetic) or `mixed` rows.",
+      "0 to 1", best: "1"),
+    .init("utility.MODEL.TRAINING.accuracy", "Share of right answers.", "0 to 1", best: "1"),
+    .init("utility.MODEL.TRAINING.brier", "Brier score.", "0 to 1", best: "0"),
+    .init("utility.MODEL.TRAINING.log_loss", "Logarithmic loss, nats.", "0 and up", best: "0"),
+    .init(
+      "utility.MODEL.ratio", "Area under the curve of `tstr` over that of `trtr`.", "0 and up",
+      best: "1"),
+    .init(
+      "utility.MODEL.mixed_ratio", "Area under the curve of `mixed` over that of `trtr`.",
+      "0 and up",
+      best: "1"),
+  ]
+}
