@@ -158,7 +158,8 @@ struct ColumnEvaluator {
   /// -1, 0 or 1 as a whole number is less than, equal to or greater than a double, exactly: as doubles
   /// 2^53 and 2^53 + 1 would be equal.
   private static func order(_ a: Int64, _ b: Double) -> Int {
-    if b >= 0x1p63 { return -1 }
+    // NaN stands only where a value is missing.
+    if b >= 0x1p63 || b.isNaN { return -1 }
     if b < -0x1p63 { return 1 }
     let whole = b.rounded(.down)
     let floor = Int64(whole)

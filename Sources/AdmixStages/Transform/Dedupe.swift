@@ -22,7 +22,8 @@ enum Dedupe {
   /// - Parameter columns: those that are compared; all where nil, but for those that say where a row
   ///   came from.
   static func drive(
-    _ stage: any StageContext, _ manifest: DatasetManifest, _ columns: [String]?
+    _ stage: any StageContext, _ manifest: DatasetManifest, _ columns: [String]?,
+    rowsPerGroup: Int = rowsPerGroup
   ) async throws -> DatasetManifest {
     let names = columns ?? manifest.schema.names.filter { !Schema.isOrigin($0) }
     let compared = Schema(manifest.schema.columns.filter { names.contains($0.name) })

@@ -5,7 +5,7 @@ import AdmixModel
 /// Sorts a dataset by columns, stably, in three rounds of tasks.
 ///
 /// One task per partition sorts it by itself: a run. One task cuts all runs at the same places of the
-/// order, so that what lies between two cuts is about `partitionsPerSlice` partitions' worth. One task
+/// order, so that what lies between two cuts is about `rowsPerSlice` rows. One task
 /// per slice merges its piece of every run. So memory holds a slice for each worker, however many rows
 /// there are; each slice reads every run once.
 ///
@@ -15,7 +15,7 @@ enum Sorting {
   static let cutStep = "sort-cut"
   static let mergeStep = "sort-merge"
 
-  private static let partitionsPerSlice = 8
+  private static let rowsPerSlice = 8 * Partitioning.rowsPerPartition
   /// Of every run, one row in so many is looked at to find the cuts.
   private static let sampleStep = 64
 
@@ -25,7 +25,8 @@ enum Sorting {
   }
 
   static func drive(
-    _ stage: any StageContext, _ manifest: DatasetManifest, _ keys: [Key]
+    _ stage: any StageContext, _ manifest: DatasetManifest, _ keys: [Key],
+    rowsPerSlice: Int = rowsPerSlice
   ) async throws -> DatasetManifest {
     let schema = try JSONValue(encoding: manifest.schema)
     let order = try JSONValue(encoding: keys)
@@ -38,8 +39,7 @@ enum Sorting {
     ).compactMap { $0.artifacts["run"]?.first }
     guard runs.count == manifest.partitions.count else { throw missingInput(runStep) }
     if runs.count <= 1 { return DatasetManifest(schema: manifest.schema, partitions: runs) }
-    let slices = max(
-      1, Partitioning.ranges(rows: manifest.rows).count / Sorting.partitionsPerSlice)
+    let slices = max(1, manifest.rows / rowsPerSlice)
     var cuts = [[Int]](repeating: [], count: runs.count)
     if slices > 1 {
       let cut = try await stage.run([
