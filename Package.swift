@@ -114,12 +114,18 @@ let package = Package(
 
 // Fuzz targets need libFuzzer's instrumentation, so only `make fuzz` sees them.
 if Context.environment["ADMIX_FUZZ"] == "1" {
-  package.targets.append(
+  func fuzz(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-      name: "FuzzSpec", dependencies: ["AdmixModel", "AdmixSpec"], path: "Tests/Fuzz/FuzzSpec",
+      name: name, dependencies: dependencies, path: "Tests/Fuzz/\(name)",
       swiftSettings: [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
-      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
-  for target in package.targets where ["AdmixModel", "AdmixSpec"].contains(target.name) {
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+  }
+  package.targets += [
+    fuzz("FuzzSpec", ["AdmixModel", "AdmixSpec"]),
+    fuzz("FuzzExpression", ["AdmixModel", "AdmixExpression", "AdmixData"]),
+  ]
+  let probed = ["AdmixModel", "AdmixSpec", "AdmixExpression", "AdmixData"]
+  for target in package.targets where probed.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
   }
 }

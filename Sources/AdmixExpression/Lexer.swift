@@ -85,10 +85,15 @@ struct Lexer {
             case "!": "write 'not'"
             default: nil
             }
+          // What does not show, or would act on a terminal, is named by its number.
+          let shown =
+            scalar.properties.generalCategory == .control
+              || scalar.properties.generalCategory == .format
+            ? "the character U+\(String(scalar.value, radix: 16, uppercase: true))"
+            : "'\(scalar)'"
           report.append(
             .error(
-              "AX0501", at: span.slice(offset: start), "'\(scalar)' has no meaning here", hint: hint
-            ))
+              "AX0501", at: span.slice(offset: start), "\(shown) has no meaning here", hint: hint))
         }
       }
     }

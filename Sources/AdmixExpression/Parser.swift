@@ -3,6 +3,9 @@ package import AdmixModel
 extension Expression {
   /// Nesting beyond this is refused, long before a stack could run out.
   package static let deepest = 200
+  /// Trees higher than this are refused too: chains in nested parentheses make high trees, and whoever
+  /// walks one goes down it call by call.
+  package static let highest = 256
 
   /// Reads an expression; problems are reported at their place inside the text.
   ///
@@ -33,6 +36,8 @@ private struct Parser {
   let span: SourceSpan
   var index = 0
   var depth = 0
+  /// How high the tree is that was read last.
+  var height = 0
 
   init(tokens: [Token], span: SourceSpan) {
     self.tokens = tokens
@@ -99,7 +104,15 @@ private struct Parser {
     return try body(&self)
   }
 
-  private func binary(_ name: Expression.BinaryOperator, _ left: Expression, _ right: Expression)
+  /// Notes that the tree read last stands on trees of these heights.
+  private mutating func grow(on heights: Int...) throws(Diagnostic) {
+    height = 1 + (heights.max() ?? 0)
+    guard height <= Expression.highest else {
+      throw problem("the expression is nested more than \(Expression.highest) deep")
+    }
+  }
+
+  private func joined(_ name: Expression.BinaryOperator, _ left: Expression, _ right: Expression)
     -> Expression
   {
     let from = left.span
@@ -108,6 +121,17 @@ private struct Parser {
     return .binary(
       name, left, right,
       SourceSpan(file: from.file, line: from.line, column: from.column, length: length))
+  }
+
+  /// Reads the right side of an operator whose left side was read last.
+  private mutating func binary(
+    _ name: Expression.BinaryOperator, _ left: Expression,
+    _ right: (inout Parser) throws(Diagnostic) -> Expression
+  ) throws(Diagnostic) -> Expression {
+    let leftHeight = height
+    let other = try right(&self)
+    try grow(on: leftHeight, height)
+    return joined(name, left, other)
   }
 
   /// Chains of one level make deep trees too; they are counted like nesting.
@@ -122,7 +146,7 @@ private struct Parser {
       guard count <= Expression.deepest else {
         throw problem("the expression has more than \(Expression.deepest) operators in a row")
       }
-      left = binary(name, left, try next(&self))
+      left = try binary(name, left, next)
     }
     return left
   }
@@ -141,6 +165,7 @@ private struct Parser {
     let start = token
     if take(word: "not") {
       let operand = try deeper { p throws(Diagnostic) in try p.not() }
+      try grow(on: height)
       return .unary(.not, operand, place(from: start, to: previous))
     }
     return try comparison()
@@ -154,16 +179,17 @@ private struct Parser {
       guard take(word: "null") || take(word: "missing") else {
         throw problem("'null' is expected after 'is', not \(described(token))")
       }
+      try grow(on: height)
       return .unary(isNot ? .isNotNull : .isNull, left, place(from: start, to: previous))
     }
-    if take(word: "in") { return binary(.isIn, left, try list()) }
+    if take(word: "in") { return try binary(.isIn, left) { p throws(Diagnostic) in try p.list() } }
     if token.kind == .name("not"), index + 1 < tokens.count, tokens[index + 1].kind == .name("in") {
       index += 2
-      return binary(.isNotIn, left, try list())
+      return try binary(.isNotIn, left) { p throws(Diagnostic) in try p.list() }
     }
     for symbol in ["==", "!=", "<=", ">=", "<", ">"] where take(symbol) {
       guard let name = Expression.BinaryOperator(rawValue: symbol) else { continue }
-      let compared = binary(name, left, try sum())
+      let compared = try binary(name, left) { p throws(Diagnostic) in try p.sum() }
       if case .symbol(let next) = token.kind, ["==", "!=", "<", "<=", ">", ">="].contains(next) {
         throw problem("comparisons do not chain", hint: "write 'a < b and b < c'")
       }
@@ -179,14 +205,18 @@ private struct Parser {
     }
     let close = previous.kind == .symbol("[") ? "]" : ")"
     let items = try items(until: close)
+    try grow(on: height)
     return .list(items, place(from: start, to: previous))
   }
 
   private mutating func items(until close: String) throws(Diagnostic) -> [Expression] {
     var items: [Expression] = []
+    var highest = 0
+    defer { height = highest + 1 }
     if take(close) { return items }
     while true {
       items.append(try or())
+      highest = max(highest, height)
       if take(close) { return items }
       guard take(",") else {
         throw problem("',' or '\(close)' is expected, not \(described(token))")
@@ -217,7 +247,9 @@ private struct Parser {
       switch operand {
       case .int(let value, _) where value != .min: return .int(-value, place)
       case .double(let value, _): return .double(-value, place)
-      default: return .unary(.negate, operand, place)
+      default:
+        try grow(on: height)
+        return .unary(.negate, operand, place)
       }
     }
     if take("+") { return try deeper { p throws(Diagnostic) in try p.sign() } }
@@ -228,8 +260,9 @@ private struct Parser {
     let base = try member()
     guard take("**") else { return base }
     // Binds from the right, and tighter than a sign on its left.
-    let exponent = try deeper { p throws(Diagnostic) in try p.sign() }
-    return binary(.power, base, exponent)
+    return try binary(.power, base) { p throws(Diagnostic) in
+      try p.deeper { p throws(Diagnostic) in try p.sign() }
+    }
   }
 
   private mutating func member() throws(Diagnostic) -> Expression {
@@ -245,6 +278,7 @@ private struct Parser {
         if case .name = previous.kind, take("(") {
           // `against.disparate_impact(sex)`: a call whose name has a prefix.
           let arguments = try items(until: ")")
+          try grow(on: height)
           guard value.memberPath != nil else {
             throw problem("only a name can stand before '.\(name)(…)'")
           }
@@ -252,6 +286,7 @@ private struct Parser {
           value = .call(
             "\(value.canonicalText).\(name)", arguments, place(from: start, to: previous))
         } else {
+          try grow(on: height)
           value = .member(value, name, place(from: start, to: previous))
         }
       default: throw problem("a name is expected after '.', not \(described(token))")
@@ -263,6 +298,7 @@ private struct Parser {
   private mutating func atom() throws(Diagnostic) -> Expression {
     let start = token
     index += 1
+    height = 1
     switch start.kind {
     case .int(let value): return .int(value, place(from: start))
     case .double(let value): return .double(value, place(from: start))
@@ -272,13 +308,14 @@ private struct Parser {
     case .name("false"): return .bool(false, place(from: start))
     case .name("null"): return .null(place(from: start))
     case .name(let name):
-      if ["and", "or", "in", "is"].contains(name) {
+      if ["and", "or", "not", "in", "is"].contains(name) {
         index -= 1
         throw problem(
           "'\(name)' is not expected here", hint: "a column of this name goes in backticks")
       }
       if take("(") {
         let arguments = try items(until: ")")
+        try grow(on: height)
         return .call(name, arguments, place(from: start, to: previous))
       }
       return .name(name, place(from: start))

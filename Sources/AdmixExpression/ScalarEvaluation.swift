@@ -98,7 +98,9 @@ extension Expression {
       if a == .null || b == .null { return .null }
       let rises: (Bool, Bool)
       switch (a, b) {
-      case (.text(let x), .text(let y)): rises = (x < y, x == y)
+      case (.text(let x), .text(let y)):
+        rises = (x.utf8.lexicographicallyPrecedes(y.utf8), a.equals(b))
+      case (.int(let x), .int(let y)): rises = (x < y, x == y)
       default:
         guard let x = a.number, let y = b.number else {
           return mismatch("\(a.noun) and \(b.noun) have no order", report: &report)
@@ -116,7 +118,10 @@ extension Expression {
     if a == .null || b == .null { return .null }
     if name == .add, case .text(let x) = a, case .text(let y) = b { return .text(x + y) }
     if case .int(let x) = a, case .int(let y) = b, let exact = whole(name, x, y) { return exact }
-    if case .int = a, case .int = b, [.add, .subtract, .multiply].contains(name) {
+    if case .int = a, case .int(let y) = b,
+      [.add, .subtract, .multiply].contains(name)
+        || y != 0 && [.floorDivide, .remainder].contains(name)
+    {
       return mismatch("the result leaves 64-bit whole numbers", report: &report)
     }
     guard let x = a.number, let y = b.number else {
@@ -132,8 +137,8 @@ extension Expression {
       case .subtract: x - y
       case .multiply: x * y
       case .divide: x / y
-      case .floorDivide: (x / y).rounded(.down)
-      case .remainder: x - (x / y).rounded(.down) * y
+      case .floorDivide: FloorDivision.of(x, by: y).quotient
+      case .remainder: FloorDivision.of(x, by: y).remainder
       default: pow(x, y)
       }
     guard result.isFinite else {
@@ -216,12 +221,14 @@ extension Expression {
     case "min": return .double(numbers.min() ?? x)
     case "max": return .double(numbers.max() ?? x)
     case "abs":
-      if case .int(let value) = values[0], value != .min { return .int(abs(value)) }
+      if case .int(let value) = values[0] {
+        return value == .min
+          ? mismatch("the result leaves 64-bit whole numbers", report: &report) : .int(abs(value))
+      }
       return .double(abs(x))
     case "round", "floor", "ceil":
       if name == "round", numbers.count == 2 {
-        let scale = pow(10, numbers[1].rounded())
-        return .double((x * scale).rounded() / scale)
+        return .double(Rounding.of(x, digits: numbers[1]))
       }
       let rounded =
         name == "round" ? x.rounded() : name == "floor" ? x.rounded(.down) : x.rounded(.up)
@@ -258,8 +265,11 @@ extension Scalar {
     }
   }
 
+  /// Texts are told apart by their bytes, as data does.
   func equals(_ other: Scalar) -> Bool {
+    if case .int(let x) = self, case .int(let y) = other { return x == y }
     if let x = number, let y = other.number { return x == y }
+    if case .text(let x) = self, case .text(let y) = other { return x.utf8.elementsEqual(y.utf8) }
     return self == other
   }
 }

@@ -54,7 +54,7 @@ final class CheckBench: StageContext, @unchecked Sendable {
   ///   - tables: by edge role; each is cut into partitions of this many rows.
   ///   - names: how the datasets are called, where that matters.
   static func run<Kind: StageKind>(
-    _ kind: Kind.Type, _ options: [String: JSONValue], _ tables: [String: Table],
+    _ kind: Kind.Type, _ options: [String: JSONValue], _ tables: [String: ColumnTable],
     names: [String: String] = [:], partition: Int = 1_000_000
   ) async throws -> Outcome {
     let artifacts = try FolderArtifacts()
@@ -87,7 +87,7 @@ final class CheckBench: StageContext, @unchecked Sendable {
 
   /// The codes of what a run throws.
   static func codes<Kind: StageKind>(
-    _ kind: Kind.Type, _ options: [String: JSONValue], _ tables: [String: Table]
+    _ kind: Kind.Type, _ options: [String: JSONValue], _ tables: [String: ColumnTable]
   ) async -> [String] {
     do {
       _ = try await run(kind, options, tables)
@@ -103,7 +103,7 @@ final class CheckBench: StageContext, @unchecked Sendable {
 }
 
 /// A small table, column by column.
-struct Table {
+struct ColumnTable {
   enum Values {
     case categories([String?])
     case ints([Int?])
@@ -127,7 +127,7 @@ struct Table {
   init(_ columns: (String, Values)...) { self.columns = columns.map { ($0.0, $0.1) } }
 
   /// The rows in another order, or some of them.
-  func taking(_ rows: [Int]) -> Table {
+  func taking(_ rows: [Int]) -> ColumnTable {
     var copy = self
     for index in columns.indices {
       copy.columns[index].values =

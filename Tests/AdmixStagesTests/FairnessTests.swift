@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct FairnessTests {
   /// Rows of people with sex, region, a label and where they came from.
-  private static func people(_ rows: Int, seed: UInt64, bias: Double = 0.3) -> Table {
+  private static func people(_ rows: Int, seed: UInt64, bias: Double = 0.3) -> ColumnTable {
     var random = SeededRandom(seed: seed)
     var (sexes, regions): ([String?], [String?]) = ([], [])
     var (labels, origins): ([String?], [String?]) = ([], [])
@@ -22,7 +22,7 @@ import Testing
           ? nil : Double.random(in: 0..<1, using: &random) < share ? "yes" : "no")
       origins.append(Bool.random(using: &random) ? "made-up" : "census")
     }
-    return Table(
+    return ColumnTable(
       ("sex", .categories(sexes)), ("region", .categories(regions)),
       ("team", .categories((0..<rows).map { ["x", "y", nil][$0 % 3] })),
       ("hired", .categories(labels)),
@@ -34,7 +34,7 @@ import Testing
     "protected": ["sex", ["sex", "region"]], "conditional": ["team"],
   ]
 
-  private static func withoutOrigin(_ table: Table) -> Table {
+  private static func withoutOrigin(_ table: ColumnTable) -> ColumnTable {
     var copy = table
     copy.columns.removeAll { Schema.isOrigin($0.name) }
     return copy
@@ -125,7 +125,7 @@ import Testing
 
   /// What becomes of the rows at the edges.
   @Test func missingValuesAndOddColumnsHaveAStatedFate() async throws {
-    let table = Table(
+    let table = ColumnTable(
       ("group", .categories(["a", "a", "a", "a", "b", "b", "b", nil, nil])),
       ("grade", .categories(["A", "B", "C", nil, "A", "C", "C", "A", "A"])),
       ("adult", .bools([true, true, false, false, true, nil, false, true, true])),
@@ -184,7 +184,7 @@ import Testing
   func refusals(
     label: JSONValue, protected: JSONValue, more: [String: JSONValue], code: String
   ) async {
-    let table = Table(
+    let table = ColumnTable(
       ("group", .categories(["a", "a", "b", "b"])), ("grade", .categories(["A", "B", "C", "A"])),
       ("one", .categories(["x", "x", "x", "x"])), ("none", .categories([nil, nil, nil, nil])),
       ("score", .doubles([0.5, 1, 1.5, 2])))
@@ -195,7 +195,7 @@ import Testing
 
   @Test func aThousandGroupsAreComparedInOnePass() async throws {
     let rows = 4_000
-    let table = Table(
+    let table = ColumnTable(
       ("a", .ints((0..<rows).map { $0 % 40 })), ("b", .ints((0..<rows).map { $0 / 40 % 25 })),
       ("c", .ints((0..<rows).map { $0 % 40 })),
       ("y", .bools((0..<rows).map { $0 % 7 == 0 })))

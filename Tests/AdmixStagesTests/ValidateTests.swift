@@ -12,17 +12,17 @@ private func between(_ low: JSONValue, _ high: JSONValue) -> JSONValue {
 }
 
 /// The table of the reference checks: 20 rows, typed as pandas typed them.
-private func checksTable() throws -> Table? {
+private func checksTable() throws -> ColumnTable? {
   guard let file = sharedFolder("oracles/inputs/checks_small.csv") else { return nil }
   let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
   let names = lines[0].split(separator: ",").map(String.init)
   let rows = lines.dropFirst().map {
     $0.split(separator: ",", omittingEmptySubsequences: false).map { $0.isEmpty ? nil : String($0) }
   }
-  var table = Table()
+  var table = ColumnTable()
   for (index, name) in names.enumerated() {
     let texts = rows.map { $0[index] }
-    let values: Table.Values =
+    let values: ColumnTable.Values =
       switch name {
       case "id", "a", "b", "total": .ints(texts.map { $0.flatMap { Int($0) } })
       case "age", "amount": .doubles(texts.map { $0.flatMap(Double.init) })
@@ -231,10 +231,10 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     "finds keys that occur twice or nowhere, across partitions, in as many buckets as there are",
     arguments: [1, 3, 400])
   func keys(partition: Int) async throws {
-    let parents = Table(("key", .ints((0..<90).map { $0 * 2 } + [nil])))
+    let parents = ColumnTable(("key", .ints((0..<90).map { $0 * 2 } + [nil])))
     let rows = 400
     let values = (0..<rows).map { $0 % 50 == 7 ? nil : $0 % 97 }
-    let table = Table(
+    let table = ColumnTable(
       ("id", .ints(values)), ("pair", .texts((0..<rows).map { "k\($0 / 2)" })),
       ("day", .dates((0..<rows).map { $0 == 250 ? 3 : $0 })))
     let outcome = try await CheckBench.run(
@@ -271,7 +271,7 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
   }
 
   /// Two correlated numbers, a category that goes with them, and some missing values.
-  private static func people(_ rows: Int, seed: UInt64 = 1) -> Table {
+  private static func people(_ rows: Int, seed: UInt64 = 1) -> ColumnTable {
     var random = SeededRandom(seed: seed)
     var (ages, pays): ([Double?], [Double?]) = ([], [])
     var (jobs, flags): ([String?], [Bool?]) = ([], [])
@@ -284,7 +284,7 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
       jobs.append(age < 30 ? "pupil" : age < 60 ? "clerk" : "retired")
       flags.append(Bool.random(using: &random))
     }
-    return Table(
+    return ColumnTable(
       ("age", .doubles(ages)), ("pay", .doubles(pays)), ("job", .categories(jobs)),
       ("flag", .bools(flags)))
   }

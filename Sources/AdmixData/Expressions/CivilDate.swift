@@ -44,20 +44,49 @@ package enum CivilDate {
     return days(year, month, day).flatMap { Int32(exactly: $0) }
   }
 
-  /// The microseconds of `YYYY-MM-DD`, with `THH:MM` or `THH:MM:SS` (or a blank for the T) or without.
+  /// The day number of a moment.
+  package static func day(_ microseconds: Int64) -> Int64 {
+    microseconds >= 0 ? microseconds / 86_400_000_000 : (microseconds + 1) / 86_400_000_000 - 1
+  }
+
+  /// Microseconds since midnight.
+  package static func timeOfDay(_ microseconds: Int64) -> Int64 {
+    let rest = microseconds % 86_400_000_000
+    return rest < 0 ? rest + 86_400_000_000 : rest
+  }
+
+  /// The microseconds of a day number's midnight; nil where 64 bits do not hold them.
+  package static func midnight(_ days: Int64) -> Int64? {
+    let (value, isTooLarge) = days.multipliedReportingOverflow(by: 86_400_000_000)
+    return isTooLarge ? nil : value
+  }
+
+  /// The microseconds of `YYYY-MM-DD`, with `THH:MM`, `THH:MM:SS` or `THH:MM:SS.ffffff` (or a blank for
+  /// the T) or without.
   package static func microseconds(_ text: String) -> Int64? {
     guard let day = days(text.prefix(10)) else { return nil }
     let rest = text.dropFirst(10)
     if rest.isEmpty { return Int64(day) * 86_400_000_000 }
     guard rest.first == "T" || rest.first == " " else { return nil }
-    let parts = rest.dropFirst().split(separator: ":", omittingEmptySubsequences: false)
-    let numbers = parts.compactMap { $0.utf8.count == 2 ? Int64($0) : nil }
+    let time = rest.dropFirst().split(separator: ".", omittingEmptySubsequences: false)
+    guard let clock = time.first, time.count <= 2 else { return nil }
+    let parts = clock.split(separator: ":", omittingEmptySubsequences: false)
+    var fraction: Int64 = 0
+    if time.count == 2 {
+      guard parts.count == 3, (1...6).contains(time[1].utf8.count),
+        time[1].utf8.allSatisfy({ (48...57).contains($0) }), let digits = Int64(time[1])
+      else { return nil }
+      fraction = (time[1].utf8.count..<6).reduce(digits) { value, _ in value * 10 }
+    }
+    let numbers = parts.compactMap { 
+      $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } ? Int64($0) : nil
+    }
     guard (2...3).contains(parts.count), numbers.count == parts.count,
       (0..<24).contains(numbers[0]), (0..<60).contains(numbers[1]),
       numbers.count < 3 || (0..<60).contains(numbers[2])
     else { return nil }
     let seconds = numbers[0] * 3600 + numbers[1] * 60 + (numbers.count > 2 ? numbers[2] : 0)
-    return (Int64(day) * 86_400 + seconds) * 1_000_000
+    return (Int64(day) * 86_400 + seconds) * 1_000_000 + fraction
   }
 
   package static func text(days: Int) -> String {
@@ -66,9 +95,8 @@ package enum CivilDate {
   }
 
   package static func text(microseconds: Int64) -> String {
-    let day =
-      microseconds >= 0 ? microseconds / 86_400_000_000 : (microseconds + 1) / 86_400_000_000 - 1
-    let rest = microseconds - day * 86_400_000_000
+    let day = day(microseconds)
+    let rest = timeOfDay(microseconds)
     let seconds = rest / 1_000_000
     let fraction = rest % 1_000_000
     var text =

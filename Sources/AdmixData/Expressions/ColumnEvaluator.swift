@@ -10,6 +10,8 @@ struct ColumnEvaluator {
   init(batch: Batch) { self.batch = batch }
 
   func vector(_ expression: TypedExpression) throws -> Vector {
+    // What is computed from a written `null` is missing everywhere, whatever the operation.
+    if expression.isAlwaysMissing { return missing(expression.type) }
     switch expression.kind {
     case .constant(let scalar): return constant(scalar, expression.type)
     case .dateConstant(let days): return Vector(.date(Array(repeating: days, count: count)))
@@ -40,15 +42,26 @@ struct ColumnEvaluator {
     }
   }
 
+  private func missing(_ type: ColumnType?) -> Vector {
+    let payload: Vector.Payload =
+      switch type {
+      case .bool, nil: .bool(Array(repeating: false, count: count))
+      case .int: .int(Array(repeating: 0, count: count))
+      case .double: .double(Array(repeating: 0, count: count))
+      case .text, .category: .codes(Array(repeating: 0, count: count), [""])
+      case .date: .date(Array(repeating: 0, count: count))
+      case .datetime: .datetime(Array(repeating: 0, count: count))
+      }
+    return Vector(payload, valid: Array(repeating: false, count: count))
+  }
+
   private func filled<Value>(_ values: [Value], _ fallback: Value) -> [Value] {
     values.count == count ? values : Array(repeating: fallback, count: count)
   }
 
   private func constant(_ scalar: Scalar, _ type: ColumnType?) -> Vector {
     switch scalar {
-    case .null:
-      return Vector(
-        .bool(Array(repeating: false, count: count)), valid: Array(repeating: false, count: count))
+    case .null: return missing(type)
     case .bool(let value): return Vector(.bool(Array(repeating: value, count: count)))
     case .int(let value): return Vector(.int(Array(repeating: value, count: count)))
     case .double(let value): return Vector(.double(Array(repeating: value, count: count)))
@@ -114,10 +127,6 @@ struct ColumnEvaluator {
       }
       return Vector(.bool(out), valid: valid)
     }
-    if left.type == nil || right.type == nil {
-      return Vector(
-        .bool(Array(repeating: false, count: count)), valid: Array(repeating: false, count: count))
-    }
     // A category beside a written-out text: once for each category.
     if case .constant(.text(let text)) = right.kind {
       return Vector(.bool(a.mapTexts(false) { Self.holds(name, $0, text) }), valid: valid)
@@ -131,21 +140,57 @@ struct ColumnEvaluator {
       return ordered(x.map { $0 ? 1 : 0 }, y.map { $0 ? 1 : 0 })
     case (.date(let x), .date(let y)): return ordered(x, y)
     case (.date, _), (.datetime, _): return ordered(a.instants, b.instants)
-    case (.text, _), (.codes, _): return ordered(a.texts, b.texts)
+    case (.int(let x), .double(let y)):
+      return Vector(
+        .bool((0..<count).map { Self.holds(name, Self.order(x[$0], y[$0])) }), valid: valid)
+    case (.double(let x), .int(let y)):
+      return Vector(
+        .bool((0..<count).map { Self.holds(name, 0 - Self.order(y[$0], x[$0])) }), valid: valid)
+    case (.text, _), (.codes, _):
+      let (x, y) = (a.texts, b.texts)
+      guard x.count == count, y.count == count else { break }
+      return Vector(.bool((0..<count).map { Self.holds(name, x[$0], y[$0]) }), valid: valid)
     default: return ordered(a.doubles, b.doubles)
+    }
+    return Vector(.bool(Array(repeating: false, count: count)), valid: valid)
+  }
+
+  /// -1, 0 or 1 as a whole number is less than, equal to or greater than a double, exactly: as doubles
+  /// 2^53 and 2^53 + 1 would be equal.
+  private static func order(_ a: Int64, _ b: Double) -> Int {
+    // NaN stands only where a value is missing.
+    if b >= 0x1p63 || b.isNaN { return -1 }
+    if b < -0x1p63 { return 1 }
+    let whole = b.rounded(.down)
+    let floor = Int64(whole)
+    if a != floor { return a < floor ? -1 : 1 }
+    return b > whole ? -1 : 0
+  }
+
+  private static func holds(
+    _ name: AdmixExpression.Expression.BinaryOperator, _ order: Int
+  ) -> Bool {
+    switch name {
+    case .equal: order == 0
+    case .notEqual: order != 0
+    case .less: order < 0
+    case .lessOrEqual: order <= 0
+    case .greater: order > 0
+    default: order >= 0
     }
   }
 
   private static func holds(
     _ name: AdmixExpression.Expression.BinaryOperator, _ a: String, _ b: String
   ) -> Bool {
+    // By bytes, as sorting and categories have it: `String` would take two spellings of `é` for one.
     switch name {
-    case .equal: a == b
-    case .notEqual: a != b
-    case .less: a < b
-    case .lessOrEqual: a <= b
-    case .greater: a > b
-    default: a >= b
+    case .equal: a.utf8.elementsEqual(b.utf8)
+    case .notEqual: !a.utf8.elementsEqual(b.utf8)
+    case .less: CategoryIndex.precedes(a, b)
+    case .lessOrEqual: !CategoryIndex.precedes(b, a)
+    case .greater: CategoryIndex.precedes(b, a)
+    default: !CategoryIndex.precedes(a, b)
     }
   }
 
@@ -153,6 +198,14 @@ struct ColumnEvaluator {
     _ value: Vector, _ left: TypedExpression, _ members: [TypedExpression], _ negated: Bool
   ) throws -> Vector {
     var found = [Bool](repeating: false, count: count)
+    let written = members.compactMap { member -> String? in
+      if case .constant(.text(let text)) = member.kind { text } else { nil }
+    }
+    if !written.isEmpty, written.count == members.count {
+      let known = CategoryIndex(written)
+      let isIn = value.mapTexts(false) { known.code(of: $0) != nil }
+      return Vector(.bool(negated ? isIn.map { !$0 } : isIn), valid: value.valid)
+    }
     for member in members where member.type != nil {
       let equal = compare(.equal, value, try vector(member), left, member)
       let bools = equal.bools
@@ -165,16 +218,22 @@ struct ColumnEvaluator {
     _ name: AdmixExpression.Expression.BinaryOperator, _ a: Vector, _ b: Vector,
     _ expression: TypedExpression
   ) throws -> Vector {
-    var valid = Vector.bothValid(a, b)
+    let valid = Vector.bothValid(a, b)
     if case .date(let days) = a.payload, case .int(let shift) = b.payload {
-      let out = zip(days, shift).map { day, step -> Int32? in
-        let moved = Int64(day).addingReportingOverflow(name == .add ? step : 0 &- step)
-        return moved.overflow ? nil : Int32(exactly: moved.partialValue)
+      var out = [Int32](repeating: 0, count: count)
+      for row in 0..<count where valid?[row] != false {
+        let moved =
+          name == .add
+          ? Int64(days[row]).addingReportingOverflow(shift[row])
+          : Int64(days[row]).subtractingReportingOverflow(shift[row])
+        guard !moved.overflow, let day = Int32(exactly: moved.partialValue) else {
+          throw Diagnostic.error(
+            "AX0513", at: expression.span, "row \(row) of its partition leaves the calendar",
+            cause: "days count from 1970-01-01 and are 32-bit whole numbers")
+        }
+        out[row] = day
       }
-      if out.contains(nil) {
-        valid = zip(valid ?? Array(repeating: true, count: count), out).map { $0 && $1 != nil }
-      }
-      return Vector(.date(out.map { $0 ?? 0 }), valid: valid)
+      return Vector(.date(out), valid: valid)
     }
     if expression.type == .int, case .int(let x) = a.payload, case .int(let y) = b.payload {
       return try whole(name, x, y, valid, expression)
@@ -187,9 +246,11 @@ struct ColumnEvaluator {
     case .subtract: for row in 0..<count { out[row] = x[row] - y[row] }
     case .multiply: for row in 0..<count { out[row] = x[row] * y[row] }
     case .divide: for row in 0..<count { out[row] = x[row] / y[row] }
-    case .floorDivide: for row in 0..<count { out[row] = (x[row] / y[row]).rounded(.down) }
+    case .floorDivide: for row in 0..<count { 
+        out[row] = FloorDivision.of(x[row], by: y[row]).quotient
+      }
     case .remainder:
-      for row in 0..<count { out[row] = x[row] - (x[row] / y[row]).rounded(.down) * y[row] }
+      for row in 0..<count { out[row] = FloorDivision.of(x[row], by: y[row]).remainder }
     default: for row in 0..<count { out[row] = pow(x[row], y[row]) }
     }
     return finite(out, valid)
@@ -276,16 +337,16 @@ struct ColumnEvaluator {
     case "upper": return texts(values[0]) { $0.uppercased() }
     case "trim": return texts(values[0]) { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
     case "contains", "starts_with", "ends_with":
+      let find = TextSearch(name)
+      if case .constant(.text(let part)) = arguments[1].kind {
+        return Vector(
+          .bool(values[0].mapTexts(false) { find.finds(part, in: $0) }), valid: values[0].valid)
+      }
       let a = filled(values[0].texts, "")
       let b = filled(values[1].texts, "")
       return Vector(
-        .bool(
-          zip(a, b).map { text, part in
-            if part.isEmpty { return true }
-            return name == "contains"
-              ? text.contains(part)
-              : name == "starts_with" ? text.hasPrefix(part) : text.hasSuffix(part)
-          }), valid: Vector.bothValid(values[0], values[1]))
+        .bool(zip(a, b).map { find.finds($1, in: $0) }),
+        valid: Vector.bothValid(values[0], values[1]))
     case "matches":
       guard case .constant(.text(let pattern)) = arguments[1].kind,
         let regex = try? Regex<AnyRegexOutput>(pattern)
@@ -293,45 +354,42 @@ struct ColumnEvaluator {
         throw Diagnostic.error(
           "AX0510", at: expression.span, "the pattern is not a regular expression")
       }
+      // By scalars, as 'length' counts: a letter and its accent may be two of them.
+      let exact = regex.matchingSemantics(.unicodeScalar)
       return Vector(
-        .bool(values[0].mapTexts(false) { (try? regex.wholeMatch(in: $0)) ?? nil != nil }),
+        .bool(values[0].mapTexts(false) { (try? exact.wholeMatch(in: $0)) ?? nil != nil }),
         valid: values[0].valid)
     case "replace":
       let (a, b, c) = (
         filled(values[0].texts, ""), filled(values[1].texts, ""), filled(values[2].texts, "")
       )
       return Vector(
-        .text((0..<count).map { b[$0].isEmpty ? a[$0] : a[$0].replacing(b[$0], with: c[$0]) }),
+        .text((0..<count).map { TextSearch.replacing(b[$0], in: a[$0], by: c[$0]) }),
         valid: Vector.bothValid(
           Vector(.bool([]), valid: Vector.bothValid(values[0], values[1])), values[2]))
     case "day", "month", "weekday", "year", "hour":
       return Vector(
-        .int(values[0].instants.map { Self.part(name, $0) }), valid: values[0].valid)
+        .int(
+          name == "hour"
+            ? values[0].instants.map { CivilDate.timeOfDay($0) / 3_600_000_000 }
+            : values[0].days.map { Self.part(name, $0) }), valid: values[0].valid)
     case "days_between":
-      let a = values[0].instants
-      let b = values[1].instants
       return Vector(
-        .int(zip(a, b).map { (to: Int64, from: Int64) in Self.day(from) - Self.day(to) }),
+        .int(zip(values[0].days, values[1].days).map { from, to in to - from }),
         valid: Vector.bothValid(values[0], values[1]))
     case "date":
       if case .codes = values[0].payload { return dates(values[0]) }
       if case .text = values[0].payload { return dates(values[0]) }
       return Vector(
-        .date(values[0].instants.map { Int32(truncatingIfNeeded: Self.day($0)) }),
+        .date(values[0].days.map { Int32(truncatingIfNeeded: $0) }),
         valid: values[0].valid)
     case "int", "double", "text": return cast(values[0], to: name)
     default: throw Diagnostic.error("AX0504", at: expression.span, "unknown function '\(name)'")
     }
   }
 
-  private static func day(_ microseconds: Int64) -> Int64 {
-    microseconds >= 0 ? microseconds / 86_400_000_000 : (microseconds + 1) / 86_400_000_000 - 1
-  }
-
-  private static func part(_ name: String, _ microseconds: Int64) -> Int64 {
-    let day = day(microseconds)
+  private static func part(_ name: String, _ day: Int64) -> Int64 {
     switch name {
-    case "hour": return (microseconds - day * 86_400_000_000) / 3_600_000_000
     // 1970-01-01 was a Thursday.
     case "weekday": return ((day + 3) % 7 + 7) % 7 + 1
     default:
@@ -366,13 +424,13 @@ struct ColumnEvaluator {
     case ("int", .text), ("int", .codes):
       return optional(
         value.mapTexts(nil) {
-          Int64($0) ?? Double($0).flatMap { Int64(exactly: $0.rounded(.towardZero)) }
+          Int64($0) ?? DecimalText.number($0).flatMap { Int64(exactly: $0.rounded(.towardZero)) }
         }, 0
       ) { .int($0) }
     case ("int", _):
       return optional(value.doubles.map { Int64(exactly: $0.rounded(.towardZero)) }, 0) { .int($0) }
     case ("double", .text), ("double", .codes):
-      return optional(value.mapTexts(nil) { Double($0).flatMap { $0.isFinite ? $0 : nil } }, 0) {
+      return optional(value.mapTexts(nil) { DecimalText.number($0) }, 0) {
         .double($0)
       }
     case ("double", _): return Vector(.double(value.doubles), valid: valid)
@@ -458,8 +516,7 @@ struct ColumnEvaluator {
     case "round" where values.count == 2:
       let digits = filled(values[1].doubles, 0)
       for row in 0..<count {
-        let scale = pow(10, digits[row].rounded())
-        x[row] = (x[row] * scale).rounded() / scale
+        x[row] = Rounding.of(x[row], digits: digits[row])
       }
     default:
       let rounded = x.map {

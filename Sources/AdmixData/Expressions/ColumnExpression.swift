@@ -6,7 +6,9 @@ package import AdmixModel
 ///
 /// Missing values: arithmetic, comparisons and functions of a missing value are missing; `and`, `or`
 /// and `not` follow Kleene; `is null` and `coalesce` see it. Division by zero and functions outside
-/// their range are missing. Whole-number overflow is an error that names the row.
+/// their range are missing; `x in [..]` is missing where `x` is, and a `null` in the list fits nothing.
+/// Whole-number overflow is an error that names the row. Texts are compared, searched and ordered by
+/// their UTF-8 bytes; whole numbers and fractions exactly; dates beside times as midnight.
 package struct ColumnExpression: Sendable {
   /// The type of the result; texts come as `text`, also where they began as categories.
   package let type: ColumnType
@@ -72,6 +74,22 @@ struct TypedExpression: Sendable {
   /// Nil for the literal `null`, which fits anywhere.
   var type: ColumnType?
   var span: SourceSpan
+
+  /// Whether it is a written `null`, or computed from one by something that is missing where an operand
+  /// is.
+  var isAlwaysMissing: Bool {
+    if type == nil { return true }
+    switch kind {
+    case .negate(let operand): return operand.type == nil
+    case .compare(_, let a, let b), .arithmetic(_, let a, let b):
+      return a.type == nil || b.type == nil
+    case .membership(let value, _, _): return value.type == nil
+    case .concat(let parts): return parts.contains { $0.type == nil }
+    case .call("if", _), .call("coalesce", _): return false
+    case .call(_, let arguments): return arguments.contains { $0.type == nil }
+    default: return false
+    }
+  }
 }
 
 private struct TypeChecker {

@@ -30,7 +30,14 @@ struct Vector {
     switch column.values {
     case .bool(let bits): payload = .bool((0..<count).map { bits[$0] })
     case .int(let buffer): payload = .int(buffer.array)
-    case .double(let buffer): payload = .double(buffer.array)
+    case .double(let buffer):
+      let numbers = buffer.array
+      payload = .double(numbers)
+      // Files of other programs may hold NaN where a value is missing.
+      if numbers.contains(where: \.isNaN) {
+        let known = valid
+        valid = numbers.indices.map { !numbers[$0].isNaN && known?[$0] != false }
+      }
     case .text(let texts):
       // The bytes at a missing place are unspecified.
       let valid = valid
@@ -73,11 +80,20 @@ struct Vector {
 
   var bools: [Bool] { if case .bool(let values) = payload { values } else { [] } }
 
-  /// Microseconds since 1970 of dates and times.
+  /// Microseconds since 1970 of dates and times; of dates some 290,000 years away, the last there is.
   var instants: [Int64] {
     switch payload {
     case .datetime(let values): values
-    case .date(let values): values.map { Int64($0) * 86_400_000_000 }
+    case .date(let values): values.map { CivilDate.midnight(Int64($0)) ?? ($0 < 0 ? .min : .max) }
+    default: []
+    }
+  }
+
+  /// Days since 1970 of dates and times.
+  var days: [Int64] {
+    switch payload {
+    case .datetime(let values): values.map(CivilDate.day)
+    case .date(let values): values.map(Int64.init)
     default: []
     }
   }

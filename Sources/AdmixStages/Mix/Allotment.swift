@@ -143,12 +143,12 @@ struct Allotment {
     var rows = whole.rows
     var got = asked
     if !whole.fits {
-      guard canShrink else { throw unbalanced(balance, whole, asked) }
+      guard canShrink else { throw unbalanced(balance, whole, keys, asked) }
       let result: [[Int]] = largest { rows in
         let plan = plan(totals(rows, available: available))
         return plan.fits ? plan.rows : nil
       }
-      guard result.count == options.parts.count else { throw unbalanced(balance, whole, asked) }
+      guard result.count == options.parts.count else { throw unbalanced(balance, whole, keys, asked) }
       rows = result
       got = result.map { $0.reduce(0, +) }
     }
@@ -159,20 +159,34 @@ struct Allotment {
   }
 
   private func unbalanced(
-    _ balance: MixOptions.Balance, _ plan: BalancedCells, _ asked: [Int]
+    _ balance: MixOptions.Balance, _ plan: BalancedCells, _ keys: [CellKey], _ asked: [Int]
   ) -> TaskFailure {
     let missing = plan.shortfall.reduce(0, +)
     let cells = plan.shortfall.count { $0 > 0 }
+    // Values are the data's own and stay out of messages, but for those the target itself names.
+    var named = ""
+    if case .shares(let shares) = balance.target {
+      let short = zip(keys, plan.shortfall).filter { $0.1 > 0 }.map { Self.name($0.0) }
+      let known = shares.map(\.key).filter { key in
+        short.contains { $0.utf8.elementsEqual(key.utf8) }
+      }
+      named = known.isEmpty ? "" : ": " + known.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+    }
     let columns = balance.columns.map { "'\($0.name)'" }.joined(separator: ", ")
     return TaskFailure(
       .error(
         "AX0627", at: balance.span,
         "\(asked.reduce(0, +)) rows cannot be balanced by \(columns): \(missing) rows are missing",
         cause:
-          "\(cells) of \(plan.shortfall.count) combinations of values have fewer rows than the target asks for",
+          "\(cells) of \(plan.shortfall.count) combinations of values have fewer rows than the target asks for\(named)",
         hint:
           "generate rows of the rare combinations, add 'when-short: repeat' to a part, or ask for fewer rows"
       ))
+  }
+
+  /// A cell as a target names it.
+  private static func name(_ key: CellKey) -> String {
+    key.values.map { $0 ?? "(missing)" }.joined(separator: ", ")
   }
 
   private func weights(_ balance: MixOptions.Balance, _ keys: [CellKey]) throws -> [Double] {
@@ -180,9 +194,7 @@ struct Allotment {
     case .equal: return keys.map { _ in 1 }
     case .shares(let shares):
       var weights = [Double](repeating: 0, count: keys.count)
-      let names = keys.map { key in
-        key.values.map { $0 ?? "(missing)" }.joined(separator: ", ")
-      }
+      let names = keys.map(Self.name)
       for entry in shares {
         guard let at = names.firstIndex(where: { $0.utf8.elementsEqual(entry.key.utf8) }) else {
           if entry.share == 0 { continue }

@@ -207,12 +207,15 @@ extension Column {
       }
       return Column(.double(out), validity: validity)
     case (.date(let days), .datetime):
-      let source = days.unsafe
-      return Column(
-        .datetime(
-          Buffer(count: count) { out in
-            for row in 0..<source.count { out[row] = Int64(source[row]) * 86_400_000_000 }
-          }), validity: validity)
+      let moments = (0..<count).map { row in
+        isMissing(row) ? 0 : CivilDate.midnight(Int64(days[row]))
+      }
+      guard !moments.contains(nil) else {
+        throw Diagnostic.error(
+          "AX0624", "the column '\(schema.name)' has dates some 290,000 years away in one part",
+          cause: "another part has times of day there, and those do not reach so far")
+      }
+      return Column(.datetime(Buffer(moments.map { $0 ?? 0 })), validity: validity)
     default:
       guard type == schema.type else {
         throw Diagnostic.error(

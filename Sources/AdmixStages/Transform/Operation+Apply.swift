@@ -4,137 +4,173 @@ import AdmixSpec
 import Foundation
 
 extension Operation {
+  /// Values that did not fit and are missing now.
+  struct Misfits: Hashable, Sendable, Codable {
+    var step: Int
+    var column: String
+    var count: Int
+  }
+
   /// Carries out a step that looks at rows by themselves.
-  func apply(to batch: Batch, at span: SourceSpan, key: (String) -> String?) throws -> Batch {
+  ///
+  /// - Parameters:
+  ///   - key: the key behind a digest.
+  ///   - misfits: by column, how many values a lenient cast made missing.
+  func apply(
+    to batch: Batch, key: (String) -> String?, misfits: inout [String: Int]
+  ) throws -> Batch {
     switch self {
-    case .select(let names):
-      return batch.selecting(names) ?? batch
+    case .select(let names): return batch.selecting(names.map(\.text)) ?? batch
     case .drop(let names):
-      return batch.selecting(batch.schema.names.filter { !names.contains($0) }) ?? batch
+      let dropped = Set(names.map(\.text))
+      return batch.selecting(batch.schema.names.filter { !dropped.contains($0) }) ?? batch
     case .rename(let pairs):
       var schema = batch.schema
       for (from, to) in pairs {
-        if let index = batch.schema.index(of: from) { schema.columns[index].name = to }
+        if let index = batch.schema.index(of: from.text) { schema.columns[index].name = to }
       }
       return Batch(schema: schema, columns: batch.columns, rows: batch.rows)
-    case .cast(let casts, let isLenient):
-      return try casts.reduce(batch) { batch, cast in
-        try Self.cast(batch, cast.column, cast.type, cast.format, isLenient, span)
-      }
+    case .cast(let casts):
+      return try casts.reduce(batch) { try Self.cast($0, $1, &misfits) }
     case .derive(let columns):
       return try columns.reduce(batch) { batch, item in
-        let expression = try Self.expression(item.text, span, batch.schema)
-        let column = try expression.evaluate(batch)
-        return batch.setting(ColumnSchema(item.name, expression.type), column)
+        let expression = try Self.expression(item.text, batch.schema)
+        return batch.setting(
+          ColumnSchema(item.name, expression.type), try expression.evaluate(batch))
       }
     case .filter(let text):
-      let mask = try Self.expression(text, span, batch.schema).mask(batch)
+      let mask = try Self.expression(text, batch.schema).mask(batch)
       return batch.taking((0..<batch.rows).filter { mask[$0] })
     case .fill(let fills):
-      return try fills.reduce(batch) { try Self.fill($0, $1.column, $1.value, span) }
+      return try fills.reduce(batch) { try Self.fill($0, $1.column, $1.value) }
+    case .map(let maps):
+      return try maps.reduce(batch) { try Self.map($0, $1.column, $1.values, $1.other) }
     case .dropMissing(let names):
-      let columns = (names ?? batch.schema.names).compactMap { batch[$0] }
+      let columns = (names?.map(\.text) ?? batch.schema.names).compactMap { batch[$0] }
       return batch.taking(
         (0..<batch.rows).filter { row in !columns.contains { $0.isMissing(row) } })
-    case .clip(let clips):
-      return clips.reduce(batch) { batch, clip in
-        guard let index = batch.schema.index(of: clip.column) else { return batch }
-        let low = clip.low ?? -.infinity
-        let high = clip.high ?? .infinity
-        let column = batch.columns[index]
-        switch column.values {
-        case .double(let values):
-          let clipped = Column(
-            .double(Buffer(values.array.map { min(high, max(low, $0)) })), validity: column.validity
-          )
-          return batch.setting(batch.schema.columns[index], clipped)
-        case .int(let values):
-          let least = Int64(exactly: max(low.rounded(.up), -9.2e18)) ?? .min
-          let most = Int64(exactly: min(high.rounded(.down), 9.2e18)) ?? .max
-          let clipped = Column(
-            .int(Buffer(values.array.map { min(most, max(least, $0)) })), validity: column.validity)
-          return batch.setting(batch.schema.columns[index], clipped)
-        default: return batch
-        }
-      }
-    case .bin(let bins):
-      return bins.reduce(batch) { batch, bin in
-        guard let index = batch.schema.index(of: bin.column) else { return batch }
-        let column = batch.columns[index]
-        let sorted = bin.labels.sorted(by: CategoryIndex.precedes)
-        let codes = CategoryIndex(sorted)
-        let places = bin.labels.map { codes.code(of: $0) ?? 0 }
-        var schema = ColumnSchema(
-          bin.column, .category, roles: batch.schema.columns[index].roles, categories: sorted)
-        schema.roles = batch.schema.columns[index].roles
-        var builder = ColumnBuilder(schema, capacity: batch.rows)
-        for row in 0..<batch.rows {
-          guard let value = column.number(row) else {
-            builder.appendMissing()
-            continue
-          }
-          builder.append(code: places[bin.edges.firstIndex { value < $0 } ?? bin.edges.count])
-        }
-        return batch.setting(schema, builder.finish())
-      }
+    case .clip(let clips): return clips.reduce(batch) { Self.clip($0, $1) }
+    case .bin(let bins): return bins.reduce(batch) { Self.bin($0, $1.column, $1.edges, $1.labels) }
     case .pseudonymise(let names, let digest):
       guard let key = key(digest) else {
-        throw Diagnostic.error("AX0521", at: span, "the key of this step is not at hand")
+        throw Diagnostic.error(
+          "AX0901", at: names.first?.span, "the key of a step is not at hand")
       }
       let mac = HMAC(key: Array(key.utf8))
-      return names.reduce(batch) { batch, name in
-        guard let index = batch.schema.index(of: name) else { return batch }
-        let column = batch.columns[index]
-        let schema = ColumnSchema(
-          name, .text, roles: batch.schema.columns[index].roles.filter { $0 != .pii })
-        var builder = ColumnBuilder(schema, capacity: batch.rows)
-        for row in 0..<batch.rows {
-          if let text = column.plainText(row) {
-            // 128 bits: no two of a billion texts meet.
-            builder.append(text: String(mac.tag(Array(text.utf8)).hex.prefix(32)))
-          } else {
-            builder.appendMissing()
-          }
-        }
-        return batch.setting(schema, builder.finish())
-      }
-    case .uncount(let name):
-      guard let column = batch[name], case .int(let counts) = column.values else { return batch }
-      var rows: [Int] = []
-      for row in 0..<batch.rows where !column.isMissing(row) {
-        let count = counts[row]
-        guard (0...100_000_000).contains(count), rows.count + Int(count) <= 1 << 31 else {
-          throw Diagnostic.error(
-            "AX0526", at: span, "row \(row) of its partition cannot be repeated so often",
-            cause: "'\(name)' is a whole number from 0 to 100,000,000")
-        }
-        rows.append(contentsOf: repeatElement(row, count: Int(count)))
-      }
-      let names = batch.schema.names.filter { $0 != name }
-      return (batch.selecting(names) ?? batch).taking(rows)
-    case .dedupe, .sort: return batch
+      return names.reduce(batch) { Self.pseudonymise($0, $1.text, mac) }
+    case .uncount(let name): return try Self.uncount(batch, name)
+    case .dedupe, .sort, .sample: return batch
     }
   }
 
-  private static func expression(_ text: String, _ span: SourceSpan, _ schema: Schema) throws
-    -> ColumnExpression
-  {
+  private static func expression(_ text: Named, _ schema: Schema) throws -> ColumnExpression {
     var report = Diagnostics()
-    guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report) else {
-      throw report
-    }
+    guard
+      let expression = ColumnExpression(text.text, at: text.span, schema: schema, report: &report)
+    else { throw report }
     return expression
   }
 
-  private static func fill(_ batch: Batch, _ name: String, _ value: JSONValue, _ span: SourceSpan)
-    throws -> Batch
-  {
-    guard let index = batch.schema.index(of: name) else { return batch }
+  private static func clip(
+    _ batch: Batch, _ clip: (column: Named, low: Double?, high: Double?)
+  ) -> Batch {
+    guard let index = batch.schema.index(of: clip.column.text) else { return batch }
+    let low = clip.low ?? -.infinity
+    let high = clip.high ?? .infinity
     let column = batch.columns[index]
     var schema = batch.schema.columns[index]
-    if schema.type == .category, let text = value.string, !schema.categories.contains(text) {
-      schema.categories = (schema.categories + [text]).sorted(by: CategoryIndex.precedes)
+    schema.decimals = nil
+    switch column.values {
+    case .double(let values):
+      // Not `min` and `max`, which would make a NaN of another file a number.
+      let clipped = values.array.map { $0 < low ? low : $0 > high ? high : $0 }
+      return batch.setting(schema, Column(.double(Buffer(clipped)), validity: column.validity))
+    case .int(let values):
+      let least = low <= -0x1p63 ? Int64.min : low >= 0x1p63 ? .max : Int64(low.rounded(.up))
+      let most = high >= 0x1p63 ? Int64.max : high < -0x1p63 ? .min : Int64(high.rounded(.down))
+      let clipped = values.array.map { min(most, max(least, $0)) }
+      return batch.setting(schema, Column(.int(Buffer(clipped)), validity: column.validity))
+    default: return batch
     }
+  }
+
+  private static func bin(
+    _ batch: Batch, _ name: Named, _ edges: [Double], _ labels: [String]
+  ) -> Batch {
+    guard let index = batch.schema.index(of: name.text) else { return batch }
+    let column = batch.columns[index]
+    let sorted = labels.sorted(by: CategoryIndex.precedes)
+    let codes = CategoryIndex(sorted)
+    let places = labels.map { codes.code(of: $0) ?? 0 }
+    let schema = ColumnSchema(name.text, .category, categories: sorted)
+    var builder = ColumnBuilder(schema, capacity: batch.rows)
+    for row in 0..<batch.rows {
+      guard let value = column.number(row), !value.isNaN else {
+        builder.appendMissing()
+        continue
+      }
+      builder.append(code: places[edges.firstIndex { value < $0 } ?? edges.count])
+    }
+    return batch.setting(schema, builder.finish())
+  }
+
+  private static func pseudonymise(_ batch: Batch, _ name: String, _ mac: HMAC) -> Batch {
+    guard let index = batch.schema.index(of: name) else { return batch }
+    let column = batch.columns[index]
+    // 128 bits: no two of a billion texts meet.
+    func pseudonym(_ text: String) -> String {
+      String(mac.tag(Array(text.utf8)).hex.prefix(32))
+    }
+    let schema = ColumnSchema(name, .text)
+    var builder = ColumnBuilder(schema, capacity: batch.rows)
+    var known: [String] = []
+    if case .category(_, let categories) = column.values { known = categories.map(pseudonym) }
+    for row in 0..<batch.rows {
+      if case .category(let codes, _) = column.values, !column.isMissing(row) {
+        builder.append(text: known[Int(codes[row])])
+      } else if let text = column.plainText(row) {
+        builder.append(text: pseudonym(text))
+      } else {
+        builder.appendMissing()
+      }
+    }
+    var result = batch.setting(schema, builder.finish())
+    result = result.withoutRole(.pii, of: name)
+    return result
+  }
+
+  private static func uncount(_ batch: Batch, _ name: Named) throws -> Batch {
+    guard let column = batch[name.text], case .int(let counts) = column.values else {
+      return batch
+    }
+    var rows: [Int] = []
+    for row in 0..<batch.rows where !column.isMissing(row) {
+      let count = counts[row]
+      guard (0...100_000_000).contains(count), rows.count + Int(count) <= 1 << 31 else {
+        throw Diagnostic.error(
+          "AX0526", at: name.span, "row \(row) of its partition cannot be repeated so often",
+          cause: "'\(name.text)' is a whole number from 0 to 100,000,000")
+      }
+      rows.append(contentsOf: repeatElement(row, count: Int(count)))
+    }
+    let names = batch.schema.names.filter { $0 != name.text }
+    return (batch.selecting(names) ?? batch).taking(rows)
+  }
+
+  private static func fill(_ batch: Batch, _ name: Named, _ value: JSONValue) throws -> Batch {
+    guard let index = batch.schema.index(of: name.text) else { return batch }
+    let column = batch.columns[index]
+    var schema = batch.schema.columns[index]
+    guard let value = FillValue(value, schema.type) else {
+      throw Diagnostic.error(
+        "AX0527", at: name.span,
+        "'\(name.text)' is \(schema.type.rawValue) and cannot be filled with that")
+    }
+    if column.missingCount == 0, schema.type != .category { return batch }
+    if case .text(let text) = value, schema.type == .category {
+      schema.categories = BlendSchema.united(schema.categories, [text])
+    }
+    schema.decimals = nil
     let old = Batch(
       schema: Schema([batch.schema.columns[index]]), columns: [column], rows: batch.rows)
     let wide = Batch.concatenating([old], schema: Schema([schema])).columns[0]
@@ -145,115 +181,156 @@ extension Operation {
         builder.append(wide, row)
         continue
       }
-      switch (schema.type, value) {
-      case (.int, _) where value.int != nil: builder.append(int: value.int ?? 0)
-      case (.double, _) where value.double != nil: builder.append(double: value.double ?? 0)
-      case (.bool, .bool(let flag)): builder.append(bool: flag)
-      case (.text, .string(let text)): builder.append(text: text)
-      case (.category, .string(let text)): builder.append(code: codes.code(of: text) ?? 0)
-      case (.date, .string(let text)):
-        guard let days = CivilDate.days(text) else { fallthrough }
-        builder.append(days: days)
-      default:
-        throw Diagnostic.error(
-          "AX0527", at: span, "'\(name)' is \(schema.type.rawValue) and cannot be filled with that")
+      switch value {
+      case .int(let value): builder.append(int: value)
+      case .double(let value): builder.append(double: value)
+      case .bool(let value): builder.append(bool: value)
+      case .text(let text):
+        if schema.type == .category {
+          builder.append(code: codes.code(of: text) ?? 0)
+        } else {
+          builder.append(text: text)
+        }
+      case .day(let days): builder.append(days: days)
+      case .moment(let moment): builder.append(microseconds: moment)
       }
     }
     return batch.setting(schema, builder.finish())
   }
 
-  private static func cast(
-    _ batch: Batch, _ name: String, _ type: ColumnType, _ format: String?, _ isLenient: Bool,
-    _ span: SourceSpan
+  private static func map(
+    _ batch: Batch, _ name: Named, _ values: [String: String?], _ other: OtherValues
   ) throws -> Batch {
-    guard let index = batch.schema.index(of: name) else { return batch }
-    let column = batch.columns[index]
-    let before = batch.schema.columns[index]
-    if before.type == type { return batch }
-    var schema = ColumnSchema(name, type, roles: before.roles)
-    var texts: [String?] = []
-    if type == .category || type == .text || before.type == .text || before.type == .category {
-      texts = (0..<batch.rows).map { column.plainText($0) }
+    guard let column = batch[name.text], let old = batch.schema[name.text] else { return batch }
+    let keys = Array(values.keys)
+    let index = CategoryIndex(keys)
+    var unknown: Int?
+    func mapped(_ text: String, _ row: Int) -> String? {
+      if let at = index.code(of: text) { return values[keys[Int(at)]] ?? nil }
+      if other == .stop, unknown == nil { unknown = row }
+      return other == .keep ? text : nil
     }
-    var codes = CategoryIndex([])
-    if type == .category {
+    let texts = (0..<batch.rows).map { row in
+      column.plainText(row).flatMap { mapped($0, row) }
+    }
+    if let unknown {
+      throw Diagnostic.error(
+        "AX0531", at: name.span,
+        "'\(name.text)' has a value that is not mapped, in row \(unknown) of its partition",
+        cause: "'other' is 'stop'", hint: "list it, or write 'other: keep' or 'other: missing'")
+    }
+    var schema = ColumnSchema(name.text, old.type == .text ? .text : .category)
+    if schema.type == .category {
       schema.categories = Set(texts.compactMap { $0 }).sorted(by: CategoryIndex.precedes)
-      codes = CategoryIndex(schema.categories)
     }
+    let codes = CategoryIndex(schema.categories)
     var builder = ColumnBuilder(schema, capacity: batch.rows)
+    for text in texts {
+      if let text, schema.type == .text {
+        builder.append(text: text)
+      } else if let code = text.flatMap(codes.code) {
+        builder.append(code: code)
+      } else {
+        builder.appendMissing()
+      }
+    }
+    return batch.setting(schema, builder.finish())
+  }
+
+  private static func cast(_ batch: Batch, _ cast: Cast, _ misfits: inout [String: Int]) throws
+    -> Batch
+  {
+    let name = cast.column.text
+    guard let column = batch[name], column.type != cast.type else { return batch }
+    var schema = ColumnSchema(name, cast.type)
+    let isText = column.type == .text || column.type == .category
+    let texts: [String?] =
+      isText || cast.type == .category || cast.type == .text
+      ? (0..<batch.rows).map { column.plainText($0) } : []
+    if cast.type == .category {
+      schema.categories = Set(texts.compactMap { $0 }).sorted(by: CategoryIndex.precedes)
+    }
+    let codes = CategoryIndex(schema.categories)
+    var builder = ColumnBuilder(schema, capacity: batch.rows)
+    var bad = 0
     for row in 0..<batch.rows {
       if column.isMissing(row) {
         builder.appendMissing()
         continue
       }
       let text = texts.isEmpty ? nil : texts[row]
-      let number = column.number(row)
-      var fits = true
-      switch type {
-      case .text: builder.append(text: text ?? "")
-      case .category: builder.append(code: text.flatMap { codes.code(of: $0) } ?? 0)
-      case .int:
-        if let whole = text.flatMap({ Int64($0) }) ?? number.flatMap({ Int64(exactly: $0) }) {
-          builder.append(int: whole)
-        } else {
-          fits = false
-        }
-      case .double:
-        if let value = number ?? text.flatMap({ Double($0) }), value.isFinite {
-          builder.append(double: value)
-        } else {
-          fits = false
-        }
-      case .bool:
-        switch (text?.lowercased(), number) {
-        case ("true", _), ("yes", _), ("1", _), (nil, 1): builder.append(bool: true)
-        case ("false", _), ("no", _), ("0", _), (nil, 0): builder.append(bool: false)
-        default: fits = false
-        }
-      case .date:
-        if let format, let text, let moment = CSVFormats.microseconds(text, format: format) {
-          builder.append(
-            days: Int32(
-              truncatingIfNeeded: moment >= 0
-                ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
-        } else if format == nil, let days = text.flatMap({ CivilDate.days($0) }) {
-          builder.append(days: days)
-        } else if case .datetime(let values) = column.values {
-          let moment = values[row]
-          builder.append(
-            days: Int32(
-              truncatingIfNeeded: moment >= 0
-                ? moment / 86_400_000_000 : (moment + 1) / 86_400_000_000 - 1))
-        } else {
-          fits = false
-        }
-      case .datetime:
-        if let format, let text, let moment = CSVFormats.microseconds(text, format: format) {
-          builder.append(microseconds: moment)
-        } else if format == nil, let moment = text.flatMap({ CivilDate.microseconds($0) }) {
-          builder.append(microseconds: moment)
-        } else if case .date(let values) = column.values {
-          builder.append(microseconds: Int64(values[row]) * 86_400_000_000)
-        } else {
-          fits = false
-        }
+      if Self.append(column, row, text, as: cast, codes, to: &builder) { continue }
+      guard cast.isLenient else {
+        throw Diagnostic.error(
+          "AX0528", at: cast.column.span,
+          "the value of '\(name)' in row \(row) of its partition is not \(cast.type.rawValue)",
+          hint: "'\(name): {type: \(cast.type.rawValue), on-error: missing}' makes such values missing"
+        )
       }
-      if !fits {
-        guard isLenient else {
-          throw Diagnostic.error(
-            "AX0528", at: span,
-            "the value of '\(name)' in row \(row) of its partition is not \(type.rawValue)",
-            hint: "'on-error: missing' makes such values missing")
-        }
-        builder.appendMissing()
-      }
+      bad += 1
+      builder.appendMissing()
     }
+    if bad > 0 { misfits[name, default: 0] += bad }
     return batch.setting(schema, builder.finish())
+  }
+
+  /// Appends a value in its new type; false where it does not fit.
+  private static func append(
+    _ column: Column, _ row: Int, _ text: String?, as cast: Cast, _ codes: CategoryIndex,
+    to builder: inout ColumnBuilder
+  ) -> Bool {
+    switch cast.type {
+    case .text: builder.append(text: text ?? "")
+    case .category: builder.append(code: text.flatMap { codes.code(of: $0) } ?? 0)
+    case .int:
+      guard
+        let whole = text.flatMap({ Int64($0) })
+          ?? column.number(row).flatMap({ Int64(exactly: $0) })
+      else { return false }
+      builder.append(int: whole)
+    case .double:
+      guard let value = column.number(row) ?? text.flatMap(DecimalText.number), value.isFinite else {
+        return false
+      }
+      builder.append(double: value)
+    case .bool:
+      switch (text?.lowercased(), column.number(row)) {
+      case ("true", _), ("yes", _), ("1", _), (nil, 1): builder.append(bool: true)
+      case ("false", _), ("no", _), ("0", _), (nil, 0): builder.append(bool: false)
+      default: return false
+      }
+    case .date:
+      // A text with a time of day is no date; cutting it off is for those who cast to `datetime` first.
+      let days =
+        if let text, cast.format == nil { CivilDate.days(text) } else {
+          moment(column, row, text, cast.format).flatMap { Int32(exactly: CivilDate.day($0)) }
+        }
+      guard let days else { return false }
+      builder.append(days: days)
+    case .datetime:
+      guard let moment = moment(column, row, text, cast.format) else { return false }
+      builder.append(microseconds: moment)
+    }
+    return true
+  }
+
+  /// Microseconds since 1970 of a date, a time, or a text that is one.
+  private static func moment(_ column: Column, _ row: Int, _ text: String?, _ format: String?)
+    -> Int64?
+  {
+    switch column.values {
+    case .date(let days): return CivilDate.midnight(Int64(days[row]))
+    case .datetime(let values): return values[row]
+    default:
+      guard let text else { return nil }
+      return format.map { CSVFormats.microseconds(text, format: $0) }
+        ?? CivilDate.microseconds(text)
+    }
   }
 }
 
 /// HMAC-SHA256 (RFC 2104).
-private struct HMAC {
+struct HMAC {
   private let inner: [UInt8]
   private let outer: [UInt8]
 
@@ -268,17 +345,18 @@ private struct HMAC {
 }
 
 extension Batch {
-  /// With a column replaced, or added at the end.
+  /// With a column replaced, keeping its roles, or added at the end.
   func setting(_ column: ColumnSchema, _ values: Column) -> Batch {
     var schema = schema
     var columns = columns
-    if let index = schema.index(of: column.name) {
-      schema.columns[index] = column
-      columns[index] = values
-    } else {
-      schema.columns.append(column)
-      columns.append(values)
-    }
+    if let index = schema.index(of: column.name) { columns[index] = values } else { columns.append(values) }
+    schema.set(column)
+    return Batch(schema: schema, columns: columns, rows: rows)
+  }
+
+  func withoutRole(_ role: ColumnRole, of name: String) -> Batch {
+    var schema = schema
+    if let index = schema.index(of: name) { schema.columns[index].roles.removeAll { $0 == role } }
     return Batch(schema: schema, columns: columns, rows: rows)
   }
 }

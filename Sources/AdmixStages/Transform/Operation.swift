@@ -5,23 +5,46 @@ import Foundation
 
 /// One step of a transform.
 ///
-/// Most look at a row by itself and run one after the other in one task per partition; `dedupe` and
-/// `sort`, and fills with a statistic, have to see the whole dataset first.
+/// Most look at a row by itself and run one after the other in one task per partition; `dedupe`, `sort`
+/// and `sample`, and fills with a statistic, have to know of the whole dataset first.
 enum Operation: Sendable {
-  case select([String])
-  case drop([String])
-  case rename([(from: String, to: String)])
-  case cast([(column: String, type: ColumnType, format: String?)], misfitsBecomeMissing: Bool)
-  case derive([(name: String, text: String)])
-  case filter(String)
-  case fill([(column: String, value: JSONValue)])
-  case dropMissing([String]?)
-  case clip([(column: String, low: Double?, high: Double?)])
-  case bin([(column: String, edges: [Double], labels: [String])])
-  case pseudonymise([String], keyDigest: String)
-  case uncount(String)
-  case dedupe([String]?)
-  case sort([(column: String, isDescending: Bool)])
+  case select([Named])
+  case drop([Named])
+  case rename([(from: Named, to: String)])
+  case cast([Cast])
+  case derive([(name: String, text: Named)])
+  case filter(Named)
+  case fill([(column: Named, value: JSONValue)])
+  case map([(column: Named, values: [String: String?], other: OtherValues)])
+  case dropMissing([Named]?)
+  case clip([(column: Named, low: Double?, high: Double?)])
+  case bin([(column: Named, edges: [Double], labels: [String])])
+  case pseudonymise([Named], keyDigest: String)
+  case uncount(Named)
+  case dedupe([Named]?)
+  case sort([(column: Named, isDescending: Bool)])
+  case sample(Amount, seed: UInt64)
+
+  /// A column's name, or an expression, where the pipeline file has it.
+  struct Named: Hashable, Sendable {
+    var text: String
+    var span: SourceSpan
+  }
+
+  struct Cast: Sendable {
+    var column: Named
+    var type: ColumnType
+    var format: String?
+    /// Values that do not fit become missing, and are counted; otherwise they are an error.
+    var isLenient: Bool
+  }
+
+  enum OtherValues: String, Sendable, CaseIterable { case keep, missing, stop }
+
+  enum Amount: Hashable, Sendable {
+    case rows(Int)
+    case share(Double)
+  }
 
   static let field: FieldType = {
     let names: FieldType = .listOrOne(.column)
@@ -47,7 +70,18 @@ enum Operation: Sendable {
         Variant("filter", .expression, "Only rows for which it holds."),
         Variant(
           "fill", .map(.scalar),
-          "Missing values become this: a value, or `mean`, `median`, `mode` of the column."),
+          "Missing values become this: a value, or `mean`, `median`, `mode` of the column; in whole-number columns rounded to the nearest."),
+        Variant(
+          "map",
+          .map(
+            .object([
+              .required("values", .map(.scalar), "Value to new value; null makes it missing."),
+              .optional(
+                "other", .choice(OtherValues.allCases.map(\.rawValue)), default: "keep",
+                "Values that are not listed: kept, made missing, or an error."),
+            ])),
+          "Values to other values, such as codes to words; the column is then a category, or text where it was."
+        ),
         Variant(
           "drop-missing", .oneOf([.list(.column), .bool]),
           "Without rows that miss a value in one of these columns; `true` means any."),
@@ -56,14 +90,16 @@ enum Operation: Sendable {
           "bin",
           .map(
             .object([
-              .required("edges", .list(.number(-1e308...1e308)), "Rising; bins are [a, b)."),
-              .optional("labels", .list(.text), "One more than there are edges."),
+              .required(
+                "edges", .list(.number(-1e308...1e308)),
+                "Rising; a value on an edge belongs to the bin above it."),
+              .optional("labels", .list(.text), "From low to high, one more than there are edges."),
             ])), "Numbers into categories."),
         Variant(
           "pseudonymise",
           .object([
             .required("columns", names, "The columns."),
-            .required("key", .text, "The secret, such as ${env.KEY}; at least 16 characters."),
+            .required("key", .text, "The secret, `${env.NAME}`: at least 16 characters from an environment variable."),
           ]),
           "Texts by HMAC-SHA256 under a key: equal texts stay equal, nobody can go back without it."
         ),
@@ -71,18 +107,25 @@ enum Operation: Sendable {
           "uncount", .column, "A row for each unit of a whole-number column, which is dropped."),
         Variant(
           "dedupe", .oneOf([.list(.column), .bool]),
-          "The first row of each; `true` compares all columns."),
+          "The first row of each combination of values; missing equals missing. `true` compares all columns."
+        ),
         Variant(
           "sort", .listOrOne(.text),
-          "By these columns; `-name` falls. Stable, missing values last. Holds the dataset in memory."
-        ),
+          "By these columns; `-name` falls. Stable, texts by their bytes, missing values last."),
+        Variant(
+          "sample",
+          .object([
+            .optional("rows", .count, "How many rows; all of them where there are fewer."),
+            .optional("share", .share, "The part of the rows, from 0 to 1, instead."),
+            .optional("seed", .int(0...Int64.max), default: 0, "Another seed, another sample."),
+          ]), "Some rows, drawn without replacement; they keep their order."),
       ]))
   }()
 
   /// Whether a row decides by itself.
   var isLocal: Bool {
     switch self {
-    case .dedupe, .sort: false
+    case .dedupe, .sort, .sample: false
     case .fill(let fills): fills.allSatisfy { !Self.isStatistic($0.value) }
     default: true
     }
@@ -95,70 +138,147 @@ enum Operation: Sendable {
   init?(_ node: Node, keys: inout [String: String], report: inout Diagnostics) {
     guard let member = node.members.first else { return nil }
     let value = member.value
-    func names(_ node: Node) -> [String] { node.items.compactMap(\.text) }
+    func text(_ node: Node) -> String { node.text ?? node.source ?? "" }
+    func named(_ node: Node) -> Named { Named(text: text(node), span: node.span) }
+    func named(_ member: Node.Member) -> Named { Named(text: member.key, span: member.keySpan) }
+    func names(_ node: Node) -> [Named] { node.items.map(named) }
     switch member.key {
-    case "select": self = .select(names(value))
+    case "select":
+      self = .select(names(value))
+      Self.refuseRepeats(names(value), &report)
     case "drop": self = .drop(names(value))
     case "rename":
-      self = .rename(value.members.map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
+      self = .rename(
+        value.members.map { item in
+          if text(item.value).isEmpty {
+            report.append(.error("AX0524", at: item.value.span, "a column has to have a name"))
+          }
+          return (named(item), text(item.value))
+        })
     case "cast":
-      var isLenient = false
       self = .cast(
         value.members.compactMap { item in
-          let name = item.value.text ?? item.value["type"]?.text ?? ""
-          if item.value["on-error"]?.text == "missing" { isLenient = true }
-          return ColumnType(rawValue: name).map { (item.key, $0, item.value["format"]?.text) }
-        }, misfitsBecomeMissing: isLenient)
+          let format = item.value["format"]
+          if let format, !CSVFormats.isDateFormat(text(format)) {
+            report.append(
+              .error(
+                "AX0520", at: format.span, "'\(text(format))' is no date format",
+                hint: "write it in the letters of strptime, such as '%d.%m.%Y'"))
+          }
+          return ColumnType(rawValue: item.value.text ?? item.value["type"]?.text ?? "").map {
+            Cast(
+              column: named(item), type: $0, format: format.map(text),
+              isLenient: item.value["on-error"]?.text == "missing")
+          }
+        })
     case "derive":
-      self = .derive(
-        value.items.flatMap(\.members).map { ($0.key, $0.value.text ?? $0.value.source ?? "") })
-    case "filter": self = .filter(value.text ?? value.source ?? "")
-    case "fill": self = .fill(value.members.map { ($0.key, $0.value.json) })
+      self = .derive(value.items.flatMap(\.members).map { ($0.key, named($0.value)) })
+    case "filter": self = .filter(named(value))
+    case "fill": self = .fill(value.members.map { (named($0), $0.value.json) })
+    case "map":
+      self = .map(
+        value.members.map { item in
+          let values = (item.value["values"]?.members ?? []).map { entry in
+            (entry.key, entry.value.value == .null ? nil : text(entry.value))
+          }
+          return (
+            named(item), Dictionary(values) { first, _ in first },
+            item.value["other"]?.text.flatMap(OtherValues.init) ?? .keep
+          )
+        })
     case "drop-missing": self = .dropMissing(value.bool == nil ? names(value) : nil)
     case "dedupe": self = .dedupe(value.bool == nil ? names(value) : nil)
     case "clip":
-      self = .clip(
-        value.members.map { item in
-          let ends = item.value.items
-          if ends.count != 2 {
-            report.append(.error("AX0520", at: item.value.span, "a range is [low, high]"))
-          }
-          return (item.key, ends.first?.double, ends.last?.double)
-        })
+      self = .clip(value.members.map { Self.range($0, named($0), &report) })
     case "bin":
-      self = .bin(
-        value.members.map { item in
-          let edges = item.value["edges"]?.items.compactMap(\.double) ?? []
-          var labels = item.value["labels"]?.items.compactMap { $0.text ?? $0.source } ?? []
-          if edges.isEmpty || zip(edges, edges.dropFirst()).contains(where: { $0 >= $1 }) {
-            report.append(.error("AX0520", at: item.value.span, "the edges of '\(item.key)' rise"))
-          }
-          if labels.isEmpty { labels = Self.labels(edges) }
-          if labels.count != edges.count + 1 || Set(labels).count != labels.count {
-            report.append(
-              .error(
-                "AX0520", at: item.value.span,
-                "'\(item.key)' needs \(edges.count + 1) different labels, one more than edges"))
-          }
-          return (item.key, edges, labels)
-        })
+      self = .bin(value.members.map { Self.bins($0, named($0), &report) })
     case "pseudonymise":
-      let key = value["key"]?.text ?? value["key"]?.source ?? ""
-      if key.utf8.count < 16, Digest(hex: key) == nil {
+      let node = value["key"] ?? value
+      let key = text(node)
+      if !node.isSecret {
         report.append(
           .error(
-            "AX0521", at: value["key"]?.span ?? value.span, "the key has fewer than 16 characters",
+            "AX0521", at: node.span, "the key is written in the pipeline file",
+            cause: "whoever reads the file or the store could undo the pseudonyms",
+            hint: "put it into an environment variable and write '${env.NAME}'"))
+      } else if key.utf8.count < 16 {
+        report.append(
+          .error(
+            "AX0521", at: node.span, "the key has fewer than 16 characters",
             hint: "make one with: openssl rand -hex 32"))
       }
       let digest = Digest(of: "admix-key\u{0}" + key).hex
       keys[digest] = key
       self = .pseudonymise(names(value["columns"] ?? value), keyDigest: digest)
-    case "uncount": self = .uncount(value.text ?? "")
+    case "uncount": self = .uncount(named(value))
     case "sort":
       self = .sort(
-        names(value).map { $0.hasPrefix("-") ? (String($0.dropFirst()), true) : ($0, false) })
+        names(value).map { name in
+          guard name.text.hasPrefix("-") else { return (name, false) }
+          return (Named(text: String(name.text.dropFirst()), span: name.span), true)
+        })
+      if names(value).isEmpty {
+        report.append(.error("AX0520", at: value.span, "'sort' names no column"))
+      }
+    case "sample":
+      let seed = UInt64(value["seed"]?.int ?? 0)
+      switch (value["rows"]?.int, value["share"]?.double) {
+      case (let rows?, nil): self = .sample(.rows(rows), seed: seed)
+      case (nil, let share?): self = .sample(.share(share), seed: seed)
+      default:
+        report.append(
+          .error("AX0520", at: member.keySpan, "a sample has either 'rows' or 'share'"))
+        return nil
+      }
     default: return nil
     }
+  }
+
+  private static func refuseRepeats(_ names: [Named], _ report: inout Diagnostics) {
+    for (index, name) in names.enumerated()
+    where names[..<index].contains(where: { $0.text == name.text }) {
+      report.append(.error("AX0524", at: name.span, "the column '\(name.text)' is named twice"))
+    }
+  }
+
+  private static func range(
+    _ item: Node.Member, _ name: Named, _ report: inout Diagnostics
+  ) -> (column: Named, low: Double?, high: Double?) {
+    let ends = item.value.items
+    if ends.count != 2 {
+      report.append(.error("AX0520", at: item.value.span, "a range is [low, high]"))
+    } else if let odd = ends.first(where: { $0.double == nil && $0.value != .null }) {
+      report.append(
+        .error(
+          "AX0520", at: odd.span, "an end of a range is a number",
+          hint: "null leaves the range open there"))
+    } else if let low = ends[0].double, let high = ends[1].double, low > high {
+      report.append(
+        .error("AX0520", at: item.value.span, "the range of '\(name.text)' ends before it begins"))
+    }
+    return (name, ends.first?.double, ends.last?.double)
+  }
+
+  private static func bins(
+    _ item: Node.Member, _ name: Named, _ report: inout Diagnostics
+  ) -> (column: Named, edges: [Double], labels: [String]) {
+    let edges = item.value["edges"]?.items.compactMap(\.double) ?? []
+    var labels = item.value["labels"]?.items.compactMap { $0.text ?? $0.source } ?? []
+    if edges.isEmpty || zip(edges, edges.dropFirst()).contains(where: { $0 >= $1 }) {
+      report.append(
+        .error(
+          "AX0520", at: item.value["edges"]?.span ?? item.value.span,
+          "the edges of '\(name.text)' do not rise"))
+      return (name, [], ["all"])
+    }
+    if labels.isEmpty { labels = Self.labels(edges) }
+    if labels.count != edges.count + 1 || Set(labels).count != labels.count {
+      report.append(
+        .error(
+          "AX0520", at: item.value["labels"]?.span ?? item.value.span,
+          "'\(name.text)' needs \(edges.count + 1) different labels, one more than edges"))
+    }
+    return (name, edges, labels)
   }
 
   private static func labels(_ edges: [Double]) -> [String] {
@@ -178,109 +298,5 @@ enum Operation: Sendable {
         "columns": member.value["columns"]?.json ?? .null, "keyDigest": .string(keyDigest),
       ])
     ])
-  }
-}
-
-extension Operation {
-  /// The columns after this step; everything that does not fit is reported.
-  func schema(after schema: Schema, at span: SourceSpan, report: inout Diagnostics) -> Schema? {
-    func find(_ name: String, _ report: inout Diagnostics) -> ColumnSchema? {
-      if let column = schema[name] { return column }
-      report.append(
-        .error(
-          "AX0522", at: span, "there is no column '\(name)' at this step",
-          hint: Spelling.closest(to: name, among: schema.names).map { "did you mean '\($0)'?" }))
-      return nil
-    }
-    func number(_ name: String, _ report: inout Diagnostics) {
-      guard let column = find(name, &report) else { return }
-      if column.type != .int, column.type != .double {
-        report.append(
-          .error(
-            "AX0523", at: span, "'\(name)' is no number", cause: "it is \(column.type.rawValue)"))
-      }
-    }
-    var result = schema
-    switch self {
-    case .select(let names):
-      result = Schema(names.compactMap { find($0, &report) })
-    case .drop(let names):
-      for name in names { _ = find(name, &report) }
-      result.columns.removeAll { names.contains($0.name) }
-    case .rename(let pairs):
-      for (from, to) in pairs {
-        _ = find(from, &report)
-        if let index = schema.index(of: from) { result.columns[index].name = to }
-      }
-      for (index, name) in result.names.enumerated()
-      where result.names.firstIndex(of: name) != index {
-        report.append(
-          .error("AX0524", at: span, "two columns are called '\(name)' after this step"))
-      }
-    case .cast(let casts, _):
-      for (name, type, _) in casts {
-        guard find(name, &report) != nil, let index = schema.index(of: name) else { continue }
-        result.columns[index] = ColumnSchema(name, type, roles: schema.columns[index].roles)
-      }
-    case .derive(let columns):
-      for (name, text) in columns {
-        guard let expression = ColumnExpression(text, at: span, schema: result, report: &report)
-        else { return nil }
-        let column = ColumnSchema(name, expression.type)
-        if let index = result.index(of: name) {
-          result.columns[index] = column
-        } else {
-          result.columns.append(column)
-        }
-      }
-    case .filter(let text):
-      guard let expression = ColumnExpression(text, at: span, schema: schema, report: &report)
-      else { return nil }
-      if expression.type != .bool {
-        report.append(.error("AX0525", at: span, "a filter is true or false for a row"))
-      }
-    case .fill(let fills):
-      for (name, value) in fills {
-        if ["mean", "median"].contains(value.string ?? "") {
-          number(name, &report)
-        } else {
-          _ = find(name, &report)
-        }
-        if let index = schema.index(of: name), schema.columns[index].type == .category,
-          let text = value.string,
-          !Self.isStatistic(value), !schema.columns[index].categories.contains(text)
-        {
-          result.columns[index].categories = (schema.columns[index].categories + [text]).sorted(
-            by: CategoryIndex.precedes)
-        }
-      }
-    case .dropMissing(let names), .dedupe(let names):
-      for name in names ?? [] { _ = find(name, &report) }
-    case .clip(let clips): for clip in clips { number(clip.column, &report) }
-    case .bin(let bins):
-      for (name, _, labels) in bins {
-        number(name, &report)
-        guard let index = schema.index(of: name) else { continue }
-        result.columns[index] = ColumnSchema(
-          name, .category, roles: schema.columns[index].roles,
-          categories: labels.sorted(by: CategoryIndex.precedes))
-      }
-    case .pseudonymise(let names, _):
-      for name in names {
-        guard find(name, &report) != nil, let index = schema.index(of: name) else { continue }
-        result.columns[index] = ColumnSchema(
-          name, .text, roles: schema.columns[index].roles.filter { $0 != .pii })
-      }
-    case .uncount(let name):
-      if let column = find(name, &report), column.type != .int {
-        report.append(
-          .error(
-            "AX0523", at: span, "'\(name)' is no whole number",
-            cause: "it is \(column.type.rawValue)"))
-      }
-      result.columns.removeAll { $0.name == name }
-    case .sort(let columns): for column in columns { _ = find(column.column, &report) }
-    }
-    return result
   }
 }

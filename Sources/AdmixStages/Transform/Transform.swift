@@ -7,7 +7,7 @@ import Foundation
 /// Changes the columns and rows of a dataset, step by step.
 package struct Transform: StageKind {
   package static let description = KindDescription(
-    name: "transform", revision: 1, summary: "Changes columns and rows, step by step.",
+    name: "transform", revision: 2, summary: "Changes columns and rows, step by step.",
     fields: [
       .required("from", .edge(.dataset), "The dataset to change."),
       .required("steps", Operation.field, "What to do, in order."),
@@ -24,7 +24,6 @@ package struct Transform: StageKind {
 
   private struct Step: Sendable {
     var operation: Operation
-    var span: SourceSpan
     var parameters: JSONValue
   }
 
@@ -37,24 +36,18 @@ package struct Transform: StageKind {
       guard let operation = Operation(node, keys: &keys, report: &report) else { return nil }
       var digest: String?
       if case .pseudonymise(_, let found) = operation { digest = found }
-      let value = node.members.first?.value
       return Step(
-        operation: operation, span: value?.span ?? node.span,
-        parameters: Operation.parameters(node, keyDigest: digest))
+        operation: operation, parameters: Operation.parameters(node, keyDigest: digest))
     }
     self.keys = keys
   }
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
-    guard var schema = inputs["from"] else { return [:] }
-    for step in steps {
-      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else {
-        return [:]
-      }
-      schema = next
-    }
+    guard let input = inputs["from"] else { return [:] }
+    let schema = steps.reduce(input) { $1.operation.schema(after: $0, report: &report) }
     // Categories that only the data will tell are not known yet.
-    return schema.columns.contains { $0.type == .category && $0.categories.isEmpty }
+    return report.hasErrors
+      || schema.columns.contains { $0.type == .category && $0.categories.isEmpty }
       ? [:] : ["data": schema]
   }
 
@@ -64,108 +57,138 @@ package struct Transform: StageKind {
     }
     var manifest = try stage.artifacts.dataset(input)
     var report = Diagnostics()
-    var schema = manifest.schema
-    for step in steps {
-      guard let next = step.operation.schema(after: schema, at: step.span, report: &report) else {
-        break
-      }
-      schema = next
-    }
+    _ = steps.reduce(manifest.schema) { $1.operation.schema(after: $0, report: &report) }
     try report.check()
+    var misfits: [Operation.Misfits] = []
+    var filled: [Int: Operation] = [:]
     var index = 0
     while index < steps.count {
-      var end = index
-      while end < steps.count, steps[end].operation.isLocal { end += 1 }
-      if end > index {
-        manifest = try await rows(stage, manifest, index..<end)
+      switch steps[index].operation {
+      case .dedupe(let names): manifest = try await Dedupe.drive(stage, manifest, names?.map(\.text))
+      case .sort(let keys):
+        manifest = try await Sorting.drive(
+          stage, manifest, keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) })
+      case .sample(let amount, let seed):
+        manifest = try await Sampling.drive(stage, manifest, amount, seed: seed)
+      case .fill(let fills) where filled[index] == nil && !steps[index].operation.isLocal:
+        filled[index] = .fill(try await FillStatistics.drive(stage, manifest, fills))
+        continue
+      default:
+        var end = index
+        while end < steps.count, steps[end].operation.isLocal || filled[end] != nil { end += 1 }
+        manifest = try await rows(stage, manifest, index..<end, filled, &misfits)
         index = end
-      } else {
-        manifest = try await whole(stage, manifest, index)
-        index += 1
+        continue
+      }
+      index += 1
+    }
+    return StageOutputs(
+      ["data": try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)],
+      warnings: warnings(misfits))
+  }
+
+  /// Says how many values a lenient cast made missing.
+  private func warnings(_ misfits: [Operation.Misfits]) -> [Diagnostic] {
+    steps.enumerated().flatMap { index, step -> [Diagnostic] in
+      guard case .cast(let casts) = step.operation else { return [] }
+      return casts.compactMap { cast in
+        let count = misfits.filter { $0.step == index && $0.column == cast.column.text }
+          .reduce(0) { $0 + $1.count }
+        guard count > 0 else { return nil }
+        return .warning(
+          "AX0530", at: cast.column.span,
+          "\(count) values of '\(cast.column.text)' are not \(cast.type.rawValue) and became missing",
+          cause: "'on-error' is 'missing'")
       }
     }
-    return StageOutputs([
-      "data": try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)
-    ])
+  }
+
+  private struct RowsResult: Codable {
+    var categories: [[String]]
+    var misfits: [Operation.Misfits]
   }
 
   /// Steps that need no more than a row, one task per partition.
-  private func rows(_ stage: any StageContext, _ manifest: DatasetManifest, _ range: Range<Int>)
-    async throws -> DatasetManifest
-  {
-    let parameters = JSONValue.object([
+  private func rows(
+    _ stage: any StageContext, _ manifest: DatasetManifest, _ range: Range<Int>,
+    _ filled: [Int: Operation], _ misfits: inout [Operation.Misfits]
+  ) async throws -> DatasetManifest {
+    var parameters: [String: JSONValue] = [
       "schema": try .init(encoding: manifest.schema),
       "steps": .array(steps[range].map(\.parameters)), "first": JSONValue(range.lowerBound),
-    ])
+    ]
+    var operations: [Operation] = []
+    for index in range {
+      operations.append(filled[index] ?? steps[index].operation)
+      guard case .fill(let fills)? = filled[index] else { continue }
+      parameters["filled.\(index)"] = .object(
+        Dictionary(fills.map { ($0.column.text, $0.value) }) { first, _ in first })
+    }
     let results = try await stage.run(
       manifest.partitions.map { partition in
         TaskRequest(
-          step: "rows", parameters: parameters, inputs: ["partition": [partition]],
+          step: "rows", parameters: .object(parameters), inputs: ["partition": [partition]],
           expectedRows: partition.rows)
       })
-    var schema = manifest.schema
     var report = Diagnostics()
-    for step in steps[range] {
-      if let next = step.operation.schema(after: schema, at: step.span, report: &report) {
-        schema = next
-      }
-    }
+    var schema = operations.reduce(manifest.schema) { $1.schema(after: $0, report: &report) }
     // Categories that came about in a partition join those of the others.
-    let found = try results.map { try $0.value.decoded([[String]].self) }
+    let found = try results.map { try $0.value.decoded(RowsResult.self) }
     for index in schema.columns.indices where schema.columns[index].type == .category {
-      let all = found.reduce(into: Set(schema.columns[index].categories)) { set, lists in
-        if lists.indices.contains(index) { set.formUnion(lists[index]) }
+      schema.columns[index].categories = found.reduce(schema.columns[index].categories) {
+        $1.categories.indices.contains(index)
+          ? BlendSchema.united($0, $1.categories[index]) : $0
       }
-      schema.columns[index].categories = all.sorted(by: CategoryIndex.precedes)
     }
+    misfits += found.flatMap(\.misfits)
     return DatasetManifest(
       schema: schema, partitions: results.flatMap { $0.artifacts["partition"] ?? [] })
   }
 
-  /// A step that has to see everything: one task.
-  private func whole(_ stage: any StageContext, _ manifest: DatasetManifest, _ index: Int)
-    async throws
-    -> DatasetManifest
-  {
-    let input = try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)
-    let results = try await stage.run([
-      TaskRequest(
-        step: "whole",
-        parameters: .object(["step": steps[index].parameters, "index": JSONValue(index)]),
-        inputs: ["dataset": [input]], expectedRows: manifest.rows)
-    ])
-    guard let result = results.first else { return manifest }
-    let schema = try result.value.decoded(Schema.self)
-    return DatasetManifest(schema: schema, partitions: result.artifacts["partition"] ?? [])
-  }
-
   package func perform(_ task: any TaskContext) throws -> TaskOutputs {
     switch task.request.step {
-    case "rows":
-      guard let partition = task.request.inputs["partition"]?.first,
-        let schema = try task.request.parameters["schema"]?.decoded(Schema.self),
-        let first = task.request.parameters["first"]?.int,
-        let count = task.request.parameters["steps"]?.array?.count, first + count <= steps.count
-      else { throw TaskFailure(.error("AX0909", "a transform was told nothing to do")) }
-      var batch = try task.artifacts.batch(partition, schema: schema)
-      task.progress(rows: batch.rows)
-      for step in steps[first..<(first + count)] {
-        try task.checkCancellation()
-        batch = try step.operation.apply(to: batch, at: step.span) { keys[$0] }
-      }
-      return TaskOutputs(
-        ["partition": try Self.publish(batch, task)],
-        value: try .init(encoding: batch.schema.columns.map(\.categories)))
-    case "whole":
-      guard let input = task.request.inputs["dataset"]?.first,
-        let index = task.request.parameters["index"]?.int, steps.indices.contains(index)
-      else { throw TaskFailure(.error("AX0909", "a transform was told nothing to do")) }
-      return try WholeSteps.perform(
-        steps[index].operation, try task.artifacts.dataset(input), task, at: steps[index].span)
+    case "rows": try performRows(task)
+    case Dedupe.keysStep: try Dedupe.keys(task)
+    case Dedupe.findStep: try Dedupe.find(task)
+    case Dedupe.takeStep: try Dedupe.take(task)
+    case Sorting.runStep: try Sorting.run(task)
+    case Sorting.cutStep: try Sorting.cut(task)
+    case Sorting.mergeStep: try Sorting.merge(task)
+    case Sampling.step: try Sampling.perform(task)
+    case FillStatistics.valuesStep: try FillStatistics.values(task)
+    case FillStatistics.chooseStep: try FillStatistics.choose(task)
     default:
       throw TaskFailure(
         .error("AX0901", "stage kind 'transform' has no step '\(task.request.step)'"))
     }
+  }
+
+  private func performRows(_ task: any TaskContext) throws -> TaskOutputs {
+    let parameters = task.request.parameters
+    guard let partition = task.request.inputs["partition"]?.first,
+      let schema = try parameters["schema"]?.decoded(Schema.self),
+      let first = parameters["first"]?.int, let count = parameters["steps"]?.array?.count,
+      first >= 0, first + count <= steps.count
+    else { throw TaskFailure(.error("AX0909", "a transform was told nothing to do")) }
+    var batch = try task.artifacts.batch(partition, schema: schema)
+    task.progress(rows: batch.rows)
+    var misfits: [Operation.Misfits] = []
+    for index in first..<(first + count) {
+      try task.checkCancellation()
+      var operation = steps[index].operation
+      if case .fill(let fills) = operation, let values = parameters["filled.\(index)"] {
+        operation = .fill(fills.map { ($0.column, values[$0.column.text] ?? $0.value) })
+      }
+      var found: [String: Int] = [:]
+      batch = try operation.apply(to: batch, key: { keys[$0] }, misfits: &found)
+      misfits += found.sorted { $0.key < $1.key }.map {
+        .init(step: index, column: $0.key, count: $0.value)
+      }
+    }
+    let result = RowsResult(
+      categories: batch.schema.columns.map(\.categories), misfits: misfits)
+    return TaskOutputs(
+      ["partition": try Self.publish(batch, task)], value: try .init(encoding: result))
   }
 
   /// Rows as partitions of at most the usual size; none where there are none.

@@ -1,0 +1,372 @@
+import AdmixData
+import AdmixEngine
+import AdmixModel
+import AdmixTestSupport
+import Testing
+
+@testable import AdmixStages
+
+@Suite struct TransformTests {
+  /// Two kinds of missing and of equal: `None` and NaN for pandas are null here.
+  private static let table = Table.batch([
+    ("k", .category, ["b", "a", nil, "b", "a", "é", "Z"]),
+    ("n", .int, [2, nil, 1, 2, -1, 5, 0]),
+    ("x", .double, [3.0, nil, 1.0, 2.5, 2.5, -0.0, 10.0]),
+    ("s", .text, ["Anna", "Straße", nil, "", "42", "Anna", "x"]),
+    ("flag", .bool, [true, nil, false, true, true, false, true]),
+    (
+      "day", .date,
+      ["2024-02-29", nil, "1999-12-31", "2024-02-29", "2000-01-01", "1970-01-01", "1960-05-05"]
+    ),
+    ("r", .int, [0, 1, 2, 3, 4, 5, 6]),
+  ])
+
+  private static let key = "0123456789abcdef"
+
+  private static func stage(_ steps: String) throws -> (Transform, Diagnostics) {
+    let options = try StageBench.options(
+      Transform.description, "{from: rows, steps: \(steps)}", environment: ["KEY": key])
+    var report = Diagnostics()
+    return (Transform(options, report: &report), report)
+  }
+
+  private static func run(
+    _ steps: String, _ table: Batch = table, cuts: [Int] = [3, 3, 5], in artifacts: FolderArtifacts
+  ) async throws -> (outputs: StageOutputs, rows: Batch, bench: StageBench) {
+    let (stage, report) = try stage(steps)
+    try report.check()
+    let bench = StageBench(
+      stage, artifacts, inputs: ["from": try Table.dataset(table, cuts: cuts, artifacts)])
+    let outputs = try await stage.drive(bench)
+    return (outputs, try Table.read(try #require(outputs.artifacts["data"]), artifacts), bench)
+  }
+
+  /// What is left of the rows, by the number in `r`; the orders are those of pandas 2.3's
+  /// `sort_values(kind="stable", na_position="last")`, `drop_duplicates` and `dropna`.
+  private static let kept: [(String, [Int])] = [
+    ("[filter: n > 0]", [0, 2, 3, 5]), ("[filter: n > 0 and x is not null]", [0, 2, 3, 5]),
+    ("[drop-missing: true]", [0, 3, 4, 5, 6]), ("[drop-missing: [n]]", [0, 2, 3, 4, 5, 6]),
+    ("[sort: [k, -n]]", [6, 4, 1, 0, 3, 5, 2]), ("[sort: -n]", [5, 0, 3, 2, 6, 4, 1]),
+    ("[sort: [x, r]]", [5, 2, 3, 4, 0, 6, 1]), ("[sort: [-day, -r]]", [3, 0, 4, 2, 5, 6, 1]),
+    ("[sort: [flag, s]]", [5, 2, 3, 4, 0, 6, 1]), ("[sort: -s]", [6, 1, 0, 5, 4, 3, 2]),
+    ("[dedupe: [k]]", [0, 1, 2, 5, 6]), ("[dedupe: [k, n]]", [0, 1, 2, 4, 5, 6]),
+    ("[dedupe: true]", [0, 1, 2, 3, 4, 5, 6]), ("[drop: [r], {dedupe: [day]}, derive: {r: n}]", []),
+    ("[{filter: n > 100}, {sort: n}, {dedupe: true}]", []),
+    ("[{sample: {rows: 7}}]", [0, 1, 2, 3, 4, 5, 6]), ("[{sample: {share: 0}}]", []),
+    ("[{sort: -r}, {dedupe: [flag]}, {sort: r}]", [1, 5, 6]),
+  ]
+
+  @Test func keepsTheRowsAndTheirOrder() async throws {
+    let artifacts = try FolderArtifacts()
+    for (steps, expected) in Self.kept {
+      for cuts in [[], [3, 3, 5], [1, 2, 3, 4, 5, 6]] {
+        guard let (_, rows, _) = try? await Self.run(steps, cuts: cuts, in: artifacts) else {
+          #expect(expected.isEmpty, "\(steps)")
+          continue
+        }
+        let numbers = Table.cells(try #require(rows["r"])).compactMap { $0.int }
+        #expect(numbers == expected, "\(steps) cut at \(cuts)")
+      }
+    }
+  }
+
+  /// Steps, a column after them, and its values.
+  private static let changed: [(String, String, [JSONValue])] = [
+    ("[rename: {n: r, r: n}]", "n", [0, 1, 2, 3, 4, 5, 6]),
+    ("[derive: [{a: n + 1}, {b: a * 2}]]", "b", [6, nil, 4, 6, 0, 12, 2]),
+    ("[derive: {k: upper(k)}]", "k", ["B", "A", nil, "B", "A", "É", "Z"]),
+    ("[fill: {x: mean}]", "x", [3.0, .double(19.0 / 6), 1.0, 2.5, 2.5, -0.0, 10.0]),
+    ("[fill: {x: median}]", "x", [3.0, 2.5, 1.0, 2.5, 2.5, -0.0, 10.0]),
+    ("[fill: {n: median}]", "n", [2, 2, 1, 2, -1, 5, 0]),
+    ("[fill: {n: mean}]", "n", [2, 2, 1, 2, -1, 5, 0]),
+    ("[fill: {n: mode}]", "n", [2, 2, 1, 2, -1, 5, 0]),
+    ("[fill: {k: mode}]", "k", ["b", "a", "a", "b", "a", "é", "Z"]),
+    ("[fill: {flag: mode}]", "flag", [true, true, false, true, true, false, true]),
+    (
+      "[fill: {day: mode}]", "day",
+      [
+        "2024-02-29", "2024-02-29", "1999-12-31", "2024-02-29", "2000-01-01", "1970-01-01",
+        "1960-05-05",
+      ]
+    ),
+    ("[fill: {k: new, n: 9}]", "k", ["b", "a", "new", "b", "a", "é", "Z"]),
+    ("[clip: {n: [0, 2]}]", "n", [2, nil, 1, 2, 0, 2, 0]),
+    ("[clip: {n: [0.5, null]}]", "n", [2, nil, 1, 2, 1, 5, 1]),
+    ("[clip: {x: [null, 2.75]}]", "x", [2.75, nil, 1.0, 2.5, 2.5, -0.0, 2.75]),
+    // pandas.cut(..., [-inf, 0, 2.5, 10, inf], right=False).
+    (
+      "[bin: {x: {edges: [0, 2.5, 10], labels: [a, b, c, d]}}]", "x",
+      ["c", nil, "b", "c", "c", "b", "d"]
+    ),
+    ("[bin: {n: {edges: [1]}}]", "n", ["≥ 1", nil, "≥ 1", "≥ 1", "< 1", "≥ 1", "< 1"]),
+    (
+      "[map: {k: {values: {a: one, b: null}}}]", "k", [nil, "one", nil, nil, "one", "é", "Z"]
+    ),
+    (
+      "[map: {n: {values: {2: two}, other: missing}}]", "n",
+      ["two", nil, nil, "two", nil, nil, nil]
+    ),
+    ("[map: {n: {values: {2: two}}}]", "n", ["two", nil, "1", "two", "-1", "5", "0"]),
+    ("[map: {s: {values: {Anna: Berta}}}]", "s", ["Berta", "Straße", nil, "", "42", "Berta", "x"]),
+    ("[cast: {n: double}]", "n", [2.0, nil, 1.0, 2.0, -1.0, 5.0, 0.0]),
+    ("[cast: {n: category}]", "n", ["2", nil, "1", "2", "-1", "5", "0"]),
+    ("[cast: {s: {type: int, on-error: missing}}]", "s", [nil, nil, nil, nil, 42, nil, nil]),
+    ("[cast: {flag: int}]", "flag", [1, nil, 0, 1, 1, 0, 1]),
+    (
+      "[cast: {day: datetime}]", "day",
+      [
+        "2024-02-29T00:00:00", nil, "1999-12-31T00:00:00", "2024-02-29T00:00:00",
+        "2000-01-01T00:00:00", "1970-01-01T00:00:00", "1960-05-05T00:00:00",
+      ]
+    ),
+    (
+      "[cast: {day: text}, cast: {day: {type: date, format: '%Y-%m-%d'}}]", "day", []
+    ),
+    // Python's hmac with SHA-256, the first 32 digits.
+    (
+      "[pseudonymise: {columns: [s], key: '${env.KEY}'}]", "s",
+      [
+        "851d0a04c935f6bc5acdd824339733ae", "d25850cc297eff5f8c67b7a4d94e8f2a", nil,
+        "496dc93fa2d26eae500ec0bc37a12270", "8d24a2a526d5f556469db8b6280e3a7b",
+        "851d0a04c935f6bc5acdd824339733ae", .string(pseudonymOfX),
+      ]
+    ),
+  ]
+  private static let pseudonymOfX = String(
+    HMAC(key: Array(key.utf8)).tag(Array("x".utf8)).hex.prefix(32))
+
+  @Test func changesTheValues() async throws {
+    let artifacts = try FolderArtifacts()
+    for (steps, name, expected) in Self.changed {
+      for cuts in [[], [3, 3, 5]] {
+        guard let (outputs, rows, _) = try? await Self.run(steps, cuts: cuts, in: artifacts) else {
+          #expect(expected.isEmpty, "\(steps)")
+          continue
+        }
+        #expect(Table.cells(try #require(rows[name])) == expected, "\(steps)")
+        // What is known before anything runs is what comes out.
+        let (stage, _) = try Self.stage(steps)
+        var report = Diagnostics()
+        let known = stage.schemas(of: ["from": Self.table.schema], report: &report)["data"]
+        let schema = try artifacts.dataset(try #require(outputs.artifacts["data"])).schema
+        #expect(known == nil || known == schema, "\(steps)")
+      }
+    }
+  }
+
+  /// Steps, and where what is wrong with them is said: in the line `    from: ...`.
+  private static let refused: [(String, [String])] = [
+    ("[select: [n, n]]", ["AX0524:43"]), ("[select: [n, m]]", ["AX0522:43"]),
+    ("[rename: {n: k}]", ["AX0524:40"]), ("[rename: {q: k}]", ["AX0522:40"]),
+    ("[clip: {n: [2, 1]}]", ["AX0520:41"]), ("[clip: {n: [a, 1]}]", ["AX0520:42"]),
+    ("[clip: {n: [1]}]", ["AX0520:41"]), ("[clip: {s: [1, 2]}]", ["AX0523:38"]),
+    ("[bin: {n: {edges: [1, 1]}}]", ["AX0520:48"]),
+    ("[bin: {n: {edges: [1], labels: [a, a]}}]", ["AX0520:61"]),
+    ("[fill: {n: a}]", ["AX0527:38"]), ("[fill: {k: 3}]", ["AX0527:38"]),
+    ("[fill: {k: mean}]", ["AX0523:38"]), ("[fill: {day: soon}]", ["AX0527:38"]),
+    ("[fill: {n: 1.5}]", ["AX0527:38"]), ("[filter: n + 1]", ["AX0525:39"]),
+    ("[filter: n > m]", ["AX0512:43"]), ("[derive: [{a: m}, {b: s + 1}]]", ["AX0512:44", "AX0510:52"]),
+    ("[sort: [-m]]", ["AX0522:38"]), ("[sort: []]", ["AX0520:37"]), ("[uncount: s]", ["AX0523:40"]),
+    ("[map: {x: {values: {1: a}}}]", ["AX0523:37"]), ("[sample: {rows: 1, share: 0.5}]", ["AX0520:31"]),
+    ("[cast: {s: {type: date, format: '%Q'}}]", ["AX0520:63"]),
+    ("[cast: {s: {type: int, format: '%Y'}}]", ["AX0520:38"]),
+    ("[pseudonymise: {columns: [s], key: 0123456789abcdef}]", ["AX0521:65"]),
+    ("[{drop: [n]}, {filter: n > 1}]", ["AX0512:53"]),
+    ("[{select: [zz]}, {drop: [yy]}]", ["AX0522:41", "AX0522:55"]),
+  ]
+
+  @Test func refusesBeforeAnythingRuns() throws {
+    for (steps, expected) in Self.refused {
+      let (stage, report) = try Self.stage(steps)
+      var problems = report
+      if report.isEmpty { _ = stage.schemas(of: ["from": Self.table.schema], report: &problems) }
+      #expect(places(problems) == expected, "\(steps): \(problems)")
+      let line = "    transform: {from: rows, steps: \(steps)}"
+      #expect(problems.items.allSatisfy { ($0.span?.column ?? 0) <= line.count })
+    }
+  }
+
+  @Test func misfitsStopOrAreCounted() async throws {
+    let artifacts = try FolderArtifacts()
+    for (steps, code) in [
+      ("[cast: {s: int}]", "AX0528"), ("[cast: {x: int}]", "AX0528"),
+      ("[map: {k: {values: {a: b}, other: stop}}]", "AX0531"),
+      ("[derive: {y: 9223372036854775807 + n}]", "AX0513"), ("[uncount: n]", "AX0526"),
+      ("[{filter: n is null}, {fill: {n: mean}}]", "AX0529"),
+    ] {
+      var found: [String] = []
+      do { _ = try await Self.run(steps, in: artifacts) } catch let failure as TaskFailure {
+        found = failure.diagnostics.items.map(\.code)
+      } catch let problem as Diagnostic { found = [problem.code] }
+      #expect(found == [code], "\(steps)")
+    }
+    // Lenient for its own column only.
+    let steps = "[cast: {s: {type: int, on-error: missing}, x: int}]"
+    await #expect(throws: Diagnostic.self) { _ = try await Self.run(steps, in: artifacts) }
+    let (outputs, _, _) = try await Self.run(
+      "[cast: {s: {type: int, on-error: missing}, k: {type: bool, on-error: missing}}]", in: artifacts)
+    #expect(
+      outputs.warnings.map(\.fact) == [
+        "6 values of 'k' are not bool and became missing",
+        "5 values of 's' are not int and became missing",
+      ])
+  }
+
+  @Test func replacedColumnsKeepTheirRolesAndNoDecimals() async throws {
+    let artifacts = try FolderArtifacts()
+    var schema = Self.table.schema
+    schema.columns[1].roles = [.label]
+    schema.columns[2].decimals = 1
+    schema.columns[3].roles = [.pii]
+    let table = Batch(schema: schema, columns: Self.table.columns)
+    for (steps, name, roles) in [
+      ("[derive: {s: upper(s), n: n + 1}]", "s", [.pii]), ("[derive: {s: upper(s)}]", "n", [.label]),
+      ("[pseudonymise: {columns: [s], key: '${env.KEY}'}]", "s", []),
+      ("[cast: {n: text}]", "n", [.label]), ("[map: {s: {values: {}}}]", "s", [.pii]),
+      ("[bin: {n: {edges: [1]}}]", "n", [.label]), ("[fill: {x: 1.25}]", "x", []),
+      ("[clip: {x: [0.125, 1]}]", "x", []),
+    ] as [(String, String, [ColumnRole])] {
+      let (_, rows, _) = try await Self.run(steps, table, in: artifacts)
+      #expect(rows.schema[name]?.roles == roles && rows.schema["x"]?.decimals == (name == "x" ? nil : 1), "\(steps)")
+    }
+  }
+
+  /// The key is not among what tasks are told, and another key is another task.
+  @Test func theKeyIsNowhere() async throws {
+    let artifacts = try FolderArtifacts()
+    let steps = "[pseudonymise: {columns: [k, s], key: '${env.KEY}'}]"
+    let (_, _, bench) = try await Self.run(steps, in: artifacts)
+    #expect(!bench.told.contains(Self.key) && bench.told.contains("keyDigest"))
+    let options = try StageBench.options(
+      Transform.description, "{from: rows, steps: \(steps)}", environment: ["KEY": Self.key + "2"])
+    var report = Diagnostics()
+    let other = StageBench(
+      Transform(options, report: &report), artifacts, inputs: bench.inputs)
+    _ = try await other.stage.drive(other)
+    #expect(other.told != bench.told && report.isEmpty)
+    let short = try StageBench.options(
+      Transform.description, "{from: rows, steps: \(steps)}", environment: ["KEY": "short"])
+    _ = Transform(short, report: &report)
+    #expect(places(report).map { $0.prefix(6) } == ["AX0521"])
+    #expect(!"\(report)".contains("short'"))
+  }
+
+  @Test("RFC 4231's test cases 1 to 3 and 6", arguments: [
+    (Array(repeating: UInt8(0x0b), count: 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b"),
+    (Array("Jefe".utf8), "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
+    (
+      Array(repeating: 0xaa, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
+      "60e431591ee0b67f0d8a26aacbf5b77f"
+    ),
+  ] as [([UInt8], String, String)])
+  func hmac(key: [UInt8], message: String, tag: String) {
+    #expect(HMAC(key: key).tag(Array(message.utf8)).hex.hasPrefix(tag))
+  }
+
+  private static func random(_ rows: Int, _ random: inout SeededRandom) -> Batch {
+    func cell(_ value: JSONValue, _ random: inout SeededRandom) -> JSONValue {
+      Int.random(in: 0..<8, using: &random) == 0 ? .null : value
+    }
+    let texts = ["", "a", "ab", "b", "é", "e\u{301}", "z"]
+    return Table.batch([
+      (
+        "n", .int,
+        (0..<rows).map { _ in cell(.int(Int64.random(in: -3...3, using: &random)), &random) }
+      ),
+      (
+        "x", .double,
+        (0..<rows).map { _ in
+          cell(.double(Double(Int.random(in: -2...2, using: &random)) / 2 * 0.5), &random)
+        }
+      ),
+      (
+        "s", .text,
+        (0..<rows).map { _ in
+          cell(.string(texts[Int.random(in: 0..<texts.count, using: &random)]), &random)
+        }
+      ),
+      ("r", .int, (0..<rows).map { JSONValue($0) }),
+    ])
+  }
+
+  private static func cuts(_ rows: Int, _ random: inout SeededRandom) -> [Int] {
+    (0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0...rows, using: &random) }
+      .sorted()
+  }
+
+  /// However the dataset is cut, into partitions and into slices, sorting and deduplicating give what
+  /// one look at all rows gives.
+  @Test func cutsDoNotMatterToSortAndDedupe() async throws {
+    let artifacts = try FolderArtifacts()
+    let (stage, _) = try Self.stage("[]")
+    for seed in 0..<60 {
+      var random = SeededRandom(seed: UInt64(seed))
+      let table = Self.random(Int.random(in: 0...400, using: &random), &random)
+      let dataset = try Table.dataset(
+        table, cuts: Self.cuts(table.rows, &random), artifacts)
+      let bench = StageBench(stage, artifacts, inputs: [:])
+      let manifest = try artifacts.dataset(dataset)
+      let keys: [Sorting.Key] = [
+        .init(column: "s", isDescending: seed % 2 == 0),
+        .init(column: seed % 3 == 0 ? "x" : "n", isDescending: seed % 5 < 3),
+      ]
+      let sorted = try await Sorting.drive(bench, manifest, keys, rowsPerSlice: 1 + seed)
+      let order = SortOrder(table, keys)
+      let expected = (0..<table.rows).sorted { order.precedes($0, $1) }
+      #expect(try Self.numbers(sorted, artifacts) == expected, "sort \(seed)")
+      let names = seed % 2 == 0 ? ["n", "s"] : ["x"]
+      let kept = try await Dedupe.drive(bench, manifest, names, rowsPerGroup: 1 + seed)
+      var seen: Set<[JSONValue]> = []
+      let rows = Table.rows(table)
+      let first = rows.indices.filter { row in
+        let key = seed % 2 == 0 ? [rows[row][0], .string(rows[row][2].text)] : [rows[row][1]]
+        // By bytes: `é` has two spellings.
+        return seen.insert(key.map { .array(Array($0.text.utf8).map { JSONValue(Int($0)) }) }).inserted
+      }
+      #expect(try Self.numbers(kept, artifacts) == first, "dedupe \(seed)")
+    }
+  }
+
+  private static func numbers(_ manifest: DatasetManifest, _ artifacts: FolderArtifacts) throws
+    -> [Int]
+  {
+    try manifest.partitions.flatMap {
+      Table.cells(try artifacts.batch($0, schema: manifest.schema, columns: ["r"]).columns[0])
+        .compactMap(\.int)
+    }
+  }
+
+  @Test func sortsAsPeopleWouldByHand() {
+    let order = SortOrder(Self.table, [.init(column: "x", isDescending: true)])
+    #expect((0..<7).sorted { order.precedes($0, $1) } == [6, 0, 3, 4, 2, 5, 1])
+    let extremes = Table.batch([("n", .int, [.int(.max), nil, .int(.min), 0, -1])])
+    for (isDescending, expected) in [(false, [2, 4, 3, 0, 1]), (true, [0, 3, 4, 2, 1])] {
+      let order = SortOrder(extremes, [.init(column: "n", isDescending: isDescending)])
+      #expect((0..<5).sorted { order.precedes($0, $1) } == expected)
+    }
+  }
+
+  /// A sample has its exact size, keeps the order, holds no row twice, and does not depend on the cuts.
+  @Test func samplesAreExact() async throws {
+    let artifacts = try FolderArtifacts()
+    for seed in 0..<20 {
+      var random = SeededRandom(seed: UInt64(seed))
+      let table = Self.random(200, &random)
+      let count = Int.random(in: 0...200, using: &random)
+      let steps = "[sample: {rows: \(count), seed: \(seed)}]"
+      let (_, a, _) = try await Self.run(
+        steps, table, cuts: Self.cuts(200, &random), in: artifacts)
+      let (_, b, _) = try await Self.run(steps, table, cuts: [], in: artifacts)
+      #expect(a.rows == count && a.difference(from: b) == nil)
+      let numbers = Table.cells(try #require(a["r"])).compactMap(\.int)
+      #expect(numbers == Set(numbers).sorted())
+    }
+    // Every row is in about half of the samples of half the rows.
+    var times = [Int](repeating: 0, count: 7)
+    for seed in 0..<200 {
+      let (_, rows, _) = try await Self.run("[sample: {share: 0.5, seed: \(seed)}]", in: artifacts)
+      for row in Table.cells(try #require(rows["r"])).compactMap(\.int) { times[row] += 1 }
+    }
+    #expect(times.allSatisfy { (80...150).contains($0) }, "\(times)")
+  }
+}

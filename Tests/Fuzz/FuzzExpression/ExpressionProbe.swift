@@ -1,0 +1,1 @@
+../../AdmixDataTests/ExpressionProbe.swift
