@@ -48,10 +48,7 @@ extension Expression {
     case .name(let name, _): return Self.spelled(name)
     case .member(let base, let name, _): return "\(base.text(above: 10)).\(Self.spelled(name))"
     case .call(let name, let arguments, _):
-      // A call may stand behind names, `against.disparate_impact(sex)`, and those may need backticks.
-      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-      let prefix = parts.dropLast().map { Self.spelled(String($0)) + "." }.joined()
-      return "\(prefix)\(parts.last ?? "")(\(arguments.map(\.canonicalText).joined(separator: ", ")))"
+      return "\(name)(\(arguments.map(\.canonicalText).joined(separator: ", ")))"
     case .list(let items, _):
       return "[\(items.map(\.canonicalText).joined(separator: ", "))]"
     case .unary(.not, let operand, _): return "not \(operand.text(above: 3))"

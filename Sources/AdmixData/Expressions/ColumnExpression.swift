@@ -31,7 +31,7 @@ package struct ColumnExpression: Sendable {
       return nil
     }
     self.root = root
-    self.type = type
+    self.type = type == .category ? .text : type
     columns = checker.columns
   }
 

@@ -83,6 +83,20 @@ extension Operation {
     return result
   }
 
+  /// Whether only the data will tell which categories a column has after this step.
+  func findsCategories(in schema: Schema) -> Bool {
+    switch self {
+    case .cast(let casts):
+      casts.contains { $0.type == .category && schema[$0.column.text]?.type != .category }
+    case .map(let maps):
+      maps.contains { item in
+        let type = schema[item.column.text]?.type
+        return item.other == .keep && type != .category && type != .text
+      }
+    default: false
+    }
+  }
+
   private static func find(_ name: Named, _ schema: Schema, _ report: inout Diagnostics)
     -> ColumnSchema?
   {

@@ -44,11 +44,13 @@ package struct Transform: StageKind {
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     guard let input = inputs["from"] else { return [:] }
-    let schema = steps.reduce(input) { $1.operation.schema(after: $0, report: &report) }
-    // Categories that only the data will tell are not known yet.
-    return report.hasErrors
-      || schema.columns.contains { $0.type == .category && $0.categories.isEmpty }
-      ? [:] : ["data": schema]
+    var schema = input
+    var isKnown = true
+    for step in steps {
+      isKnown = isKnown && !step.operation.findsCategories(in: schema)
+      schema = step.operation.schema(after: schema, report: &report)
+    }
+    return report.hasErrors || !isKnown ? [:] : ["data": schema]
   }
 
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
