@@ -42,15 +42,18 @@ package final class Store: Sendable {
         try db.execute(sql: "PRAGMA synchronous = FULL")
         try db.execute(sql: "PRAGMA temp_store = MEMORY")
       }
-      database = try DatabaseQueue(path: file, configuration: configuration)
       let isNetwork = Self.isNetworkFolder(root)
-      try database.writeWithoutTransaction { db in
-        // WAL needs shared memory, which network file systems do not give.
-        let wanted = isNetwork ? "truncate" : "wal"
-        if try String.fetchOne(db, sql: "PRAGMA journal_mode")?.lowercased() != wanted {
-          _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(wanted)")
+      database = try Self.patiently {
+        let database = try DatabaseQueue(path: file, configuration: configuration)
+        try database.writeWithoutTransaction { db in
+          // WAL needs shared memory, which network file systems do not give.
+          let wanted = isNetwork ? "truncate" : "wal"
+          if try String.fetchOne(db, sql: "PRAGMA journal_mode")?.lowercased() != wanted {
+            _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(wanted)")
+          }
+          try Self.migrate(db)
         }
-        try Self.migrate(db)
+        return database
       }
     } catch let error as DatabaseError {
       throw Self.words(error, file)
@@ -59,6 +62,22 @@ package final class Store: Sendable {
 
   /// Closing here rather than at exit leaves no journal files behind.
   package func close() { try? database.close() }
+
+  /// Does it again while another process is in the way, for a minute.
+  ///
+  /// SQLite refuses at once, whatever the timeout, where two change the journal mode, or where one opens
+  /// while the last other connection is cleaning up (sqlite.org/wal.html, "Sometimes queries return
+  /// SQLITE_BUSY in WAL mode"); and its wait for a writer is not fair.
+  private static func patiently<Value>(_ body: () throws -> Value) throws -> Value {
+    let begin = ContinuousClock.now
+    while true {
+      do { return try body() } catch let error as DatabaseError
+        where error.resultCode == .SQLITE_BUSY && ContinuousClock.now - begin < .seconds(60)
+      {
+        usleep(.random(in: 2_000...30_000))
+      }
+    }
+  }
 
   /// Looks at a file without changing a byte of it.
   private static func inspect(_ file: String) throws {
@@ -154,22 +173,24 @@ package final class Store: Sendable {
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
-    do { return try database.read(body) } catch let error as DatabaseError {
+    do { return try Self.patiently { try database.read(body) } } catch let error as DatabaseError {
       throw Self.words(error, root + "/store.db")
     }
   }
 
   func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
     do {
-      return try database.writeWithoutTransaction { db in
-        var value: Value?
-        // One that may write begins so: a reader that turns writer can be refused at once.
-        try db.inTransaction(.immediate) {
-          value = try body(db)
-          return .commit
+      return try Self.patiently {
+        try database.writeWithoutTransaction { db in
+          var value: Value?
+          // One that may write begins so: a reader that turns writer can be refused at once.
+          try db.inTransaction(.immediate) {
+            value = try body(db)
+            return .commit
+          }
+          guard let value else { throw StoreError("AX0907", "a transaction gave nothing") }
+          return value
         }
-        guard let value else { throw StoreError("AX0907", "a transaction gave nothing") }
-        return value
       }
     } catch let error as DatabaseError { throw Self.words(error, root + "/store.db") }
   }

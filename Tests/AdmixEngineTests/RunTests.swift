@@ -239,12 +239,18 @@ struct RunTests {
   @Test func aNewRevisionRerunsTheStageAndNotItsNeighbours() async throws {
     let stages = "a: {numbers: {}}\nb: {scale: {from: a}}\nc: {judge: {of: b, most: 9}}"
     _ = try await laboratory.run(stages)
-    let engine = try laboratory.engine()
-    let newer = StageRegistry([Numbers.self, NewerScale.self, Judge.self])
-    let record = try await engine.run(laboratory.graph(stages, registry: newer))
-    engine.store.close()
-    #expect(record.stages.map(\.status) == [.cached, .executed, .cached])
-    #expect(record.stages[1].why == [Change(.implementation, name: "scale", old: "1", new: "2")])
+    let cases: [(any StageKind.Type, Change)] = [
+      (NewerScale.self, Change(.implementation, name: "scale", old: "1", new: "2")),
+      (ScaleByAnother.self, Change(.implementation, name: "multiplier", new: "3")),
+    ]
+    for (scale, change) in cases {
+      let engine = try laboratory.engine()
+      let newer = StageRegistry([Numbers.self, scale, Judge.self])
+      let record = try await engine.run(laboratory.graph(stages, registry: newer))
+      engine.store.close()
+      #expect(record.stages.map(\.status) == [.cached, .executed, .cached])
+      #expect(record.stages[1].why.contains(change))
+    }
   }
 
   @Test func twoRunsAtOnceShareTheWork() async throws {
@@ -327,6 +333,21 @@ private struct NewerScale: StageKind {
     description.revision = 2
     return description
   }()
+
+  private let scale: Scale
+  init(_ options: OptionValues, report: inout Diagnostics) {
+    scale = Scale(options, report: &report)
+  }
+  func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    try await scale.drive(stage)
+  }
+  func perform(_ task: any TaskContext) throws -> TaskOutputs { try scale.perform(task) }
+}
+
+/// Scale whose work is done by something with a revision of its own.
+private struct ScaleByAnother: StageKind {
+  static let description = Scale.description
+  let implementations = ["multiplier": 3]
 
   private let scale: Scale
   init(_ options: OptionValues, report: inout Diagnostics) {

@@ -50,8 +50,9 @@ import Testing
   }
 
   private static func cuts(_ rows: Int, _ random: inout SeededRandom) -> [Int] {
-    (0..<Int.random(in: 0...4, using: &random)).map { _ in Int.random(in: 0...rows, using: &random) }
-      .sorted()
+    (0..<Int.random(in: 0...4, using: &random)).map { _ in Int.random(in: 0...rows, using: &random)
+    }
+    .sorted()
   }
 
   /// Each part gives exactly its rows; each row is the very row of the part that its origin says; none
@@ -130,7 +131,8 @@ import Testing
     let artifacts = try FolderArtifacts()
     var random = SeededRandom(seed: 5)
     let parts = [
-      "a": (Self.people(30, 0, &random), cuts: [10]), "b": (Self.people(50, 1_000, &random), cuts: []),
+      "a": (Self.people(30, 0, &random), cuts: [10]),
+      "b": (Self.people(50, 1_000, &random), cuts: []),
     ]
     func options(_ whenShort: String) -> String {
       "rows: 100, parts: {a: {from: rows, share: 0.5, when-short: \(whenShort)}, b: {from: more, share: 0.5}}"

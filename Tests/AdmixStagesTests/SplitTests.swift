@@ -42,8 +42,9 @@ import Testing
   }
 
   private static func cuts(_ rows: Int, _ random: inout SeededRandom) -> [Int] {
-    (0..<Int.random(in: 0...4, using: &random)).map { _ in Int.random(in: 0...rows, using: &random) }
-      .sorted()
+    (0..<Int.random(in: 0...4, using: &random)).map { _ in Int.random(in: 0...rows, using: &random)
+    }
+    .sorted()
   }
 
   private static let layouts: [(into: String, shares: [(String, Double)])] = [
@@ -146,7 +147,9 @@ import Testing
       for (name, share) in layout.shares {
         let off = (Double(parts[name]?.rows ?? 0) - share * Double(table.rows)).magnitude
         #expect(off <= largest * Double(layout.shares.count), "seed \(seed), \(name)")
-        let isTold = outputs.warnings.contains { $0.code == "AX0637" && $0.fact.contains("'\(name)'") }
+        let isTold = outputs.warnings.contains {
+          $0.code == "AX0637" && $0.fact.contains("'\(name)'")
+        }
         #expect(isTold == (off > max(1, 0.01 * Double(table.rows))), "seed \(seed), \(name)")
       }
       let (again, _) = try await Self.run(options, table, cuts: [], artifacts, seed: UInt64(seed))
@@ -178,7 +181,8 @@ import Testing
       ("into: {a: 0.5, b: 0.4}", ["AX0631:31"]), ("into: {a: 0.5, b: 40}", ["AX0631:31"]),
       ("into: {a: 1.5, b: 40}", ["AX0631:31"]), ("into: {a: 0, b: 0}", ["AX0631:31"]),
       ("into: {a: 1}, stratify: [sex], group: home", ["AX0632:63"]),
-      ("into: {a: 1}, stratify: [sx]", ["AX0633:50"]), ("into: {a: 1}, group: homes", ["AX0633:46"]),
+      ("into: {a: 1}, stratify: [sx]", ["AX0633:50"]),
+      ("into: {a: 1}, group: homes", ["AX0633:46"]),
     ])
   func refuses(options: String, expected: [String]) throws {
     let (stage, report) = try Self.stage(options)

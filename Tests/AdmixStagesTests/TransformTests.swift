@@ -50,7 +50,8 @@ import Testing
     ("[sort: [x, r]]", [5, 2, 3, 4, 0, 6, 1]), ("[sort: [-day, -r]]", [3, 0, 4, 2, 5, 6, 1]),
     ("[sort: [flag, s]]", [5, 2, 3, 4, 0, 6, 1]), ("[sort: -s]", [6, 1, 0, 5, 4, 3, 2]),
     ("[dedupe: [k]]", [0, 1, 2, 5, 6]), ("[dedupe: [k, n]]", [0, 1, 2, 4, 5, 6]),
-    ("[dedupe: true]", [0, 1, 2, 3, 4, 5, 6]), ("[drop: [r], {dedupe: [day]}, derive: {r: n}]", [2, 1, -1, 5, 0]),
+    ("[dedupe: true]", [0, 1, 2, 3, 4, 5, 6]),
+    ("[drop: [r], {dedupe: [day]}, derive: {r: n}]", [2, 1, -1, 5, 0]),
     ("[{filter: n > 100}, {sort: n}, {dedupe: true}]", []),
     ("[{sample: {rows: 7}}]", [0, 1, 2, 3, 4, 5, 6]), ("[{sample: {share: 0}}]", []),
     ("[{sort: -r}, {dedupe: [flag]}, {sort: r}]", [1, 5, 6]),
@@ -161,9 +162,11 @@ import Testing
     ("[fill: {n: a}]", ["AX0527:44"]), ("[fill: {k: 3}]", ["AX0527:44"]),
     ("[fill: {k: mean}]", ["AX0523:44"]), ("[fill: {day: soon}]", ["AX0527:44"]),
     ("[fill: {n: 1.5}]", ["AX0527:44"]), ("[filter: n + 1]", ["AX0525:45"]),
-    ("[filter: n > m]", ["AX0512:49"]), ("[derive: [{a: m}, {b: s + 1}]]", ["AX0512:50", "AX0510:58"]),
+    ("[filter: n > m]", ["AX0512:49"]),
+    ("[derive: [{a: m}, {b: s + 1}]]", ["AX0512:50", "AX0510:58"]),
     ("[sort: [-m]]", ["AX0522:44"]), ("[sort: []]", ["AX0520:43"]), ("[uncount: s]", ["AX0523:46"]),
-    ("[map: {x: {values: {1: a}}}]", ["AX0523:43"]), ("[sample: {rows: 1, share: 0.5}]", ["AX0520:37"]),
+    ("[map: {x: {values: {1: a}}}]", ["AX0523:43"]),
+    ("[sample: {rows: 1, share: 0.5}]", ["AX0520:37"]),
     ("[cast: {s: {type: date, format: '%Q'}}]", ["AX0520:68"]),
     ("[cast: {s: {type: int, format: '%Y'}}]", ["AX0520:44"]),
     ("[pseudonymise: {columns: [s], key: 0123456789abcdef}]", ["AX0521:71"]),
@@ -200,7 +203,8 @@ import Testing
     let steps = "[cast: {s: {type: int, on-error: missing}, x: int}]"
     await #expect(throws: Diagnostic.self) { _ = try await Self.run(steps, in: artifacts) }
     let (outputs, _, _) = try await Self.run(
-      "[cast: {s: {type: int, on-error: missing}, k: {type: bool, on-error: missing}}]", in: artifacts)
+      "[cast: {s: {type: int, on-error: missing}, k: {type: bool, on-error: missing}}]",
+      in: artifacts)
     #expect(
       outputs.warnings.map(\.fact) == [
         "6 values of 'k' are not bool and became missing",
@@ -216,14 +220,17 @@ import Testing
     schema.columns[3].roles = [.pii]
     let table = Batch(schema: schema, columns: Self.table.columns)
     for (steps, name, roles) in [
-      ("[derive: {s: upper(s), n: n + 1}]", "s", [.pii]), ("[derive: {s: upper(s)}]", "n", [.label]),
+      ("[derive: {s: upper(s), n: n + 1}]", "s", [.pii]),
+      ("[derive: {s: upper(s)}]", "n", [.label]),
       ("[pseudonymise: {columns: [s], key: '${env.KEY}'}]", "s", []),
       ("[cast: {n: text}]", "n", [.label]), ("[map: {s: {values: {}}}]", "s", [.pii]),
       ("[bin: {n: {edges: [1]}}]", "n", [.label]), ("[fill: {x: 1.25}]", "x", []),
       ("[clip: {x: [0.125, 1]}]", "x", []),
     ] as [(String, String, [ColumnRole])] {
       let (_, rows, _) = try await Self.run(steps, table, in: artifacts)
-      #expect(rows.schema[name]?.roles == roles && rows.schema["x"]?.decimals == (name == "x" ? nil : 1), "\(steps)")
+      #expect(
+        rows.schema[name]?.roles == roles && rows.schema["x"]?.decimals == (name == "x" ? nil : 1),
+        "\(steps)")
     }
   }
 
@@ -247,14 +254,17 @@ import Testing
     #expect(!"\(report)".contains("short'"))
   }
 
-  @Test("RFC 4231's test cases 1 to 3 and 6", arguments: [
-    (Array(repeating: UInt8(0x0b), count: 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b"),
-    (Array("Jefe".utf8), "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
-    (
-      Array(repeating: 0xaa, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
-      "60e431591ee0b67f0d8a26aacbf5b77f"
-    ),
-  ] as [([UInt8], String, String)])
+  @Test(
+    "RFC 4231's test cases 1 to 3 and 6",
+    arguments: [
+      (Array(repeating: UInt8(0x0b), count: 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b"),
+      (Array("Jefe".utf8), "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
+      (
+        Array(repeating: 0xaa, count: 131),
+        "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f"
+      ),
+    ] as [([UInt8], String, String)])
   func hmac(key: [UInt8], message: String, tag: String) {
     #expect(HMAC(key: key).tag(Array(message.utf8)).hex.hasPrefix(tag))
   }
@@ -286,8 +296,9 @@ import Testing
   }
 
   private static func cuts(_ rows: Int, _ random: inout SeededRandom) -> [Int] {
-    (0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0...rows, using: &random) }
-      .sorted()
+    (0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0...rows, using: &random)
+    }
+    .sorted()
   }
 
   /// However the dataset is cut, into partitions and into slices, sorting and deduplicating give what
@@ -317,7 +328,8 @@ import Testing
       let first = rows.indices.filter { row in
         let key = seed % 2 == 0 ? [rows[row][0], .string(rows[row][2].text)] : [rows[row][1]]
         // By bytes: `é` has two spellings.
-        return seen.insert(key.map { .array(Array($0.text.utf8).map { JSONValue(Int($0)) }) }).inserted
+        return seen.insert(key.map { .array(Array($0.text.utf8).map { JSONValue(Int($0)) }) })
+          .inserted
       }
       #expect(try Self.numbers(kept, artifacts) == first, "dedupe \(seed)")
     }

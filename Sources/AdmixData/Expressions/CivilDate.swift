@@ -78,7 +78,7 @@ package enum CivilDate {
       else { return nil }
       fraction = (time[1].utf8.count..<6).reduce(digits) { value, _ in value * 10 }
     }
-    let numbers = parts.compactMap { 
+    let numbers = parts.compactMap {
       $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } ? Int64($0) : nil
     }
     guard (2...3).contains(parts.count), numbers.count == parts.count,

@@ -246,7 +246,8 @@ struct ColumnEvaluator {
     case .subtract: for row in 0..<count { out[row] = x[row] - y[row] }
     case .multiply: for row in 0..<count { out[row] = x[row] * y[row] }
     case .divide: for row in 0..<count { out[row] = x[row] / y[row] }
-    case .floorDivide: for row in 0..<count { 
+    case .floorDivide:
+      for row in 0..<count {
         out[row] = FloorDivision.of(x[row], by: y[row]).quotient
       }
     case .remainder:

@@ -20,6 +20,10 @@ package protocol StageKind: Sendable {
   /// Files that are read from outside the store.
   var sources: [SourceRequest] { get }
 
+  /// What does the work beside the kind itself, such as a generator, with its behaviour revision; a
+  /// new revision of one is a reason to run.
+  var implementations: [String: Int] { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -38,6 +42,7 @@ package protocol StageKind: Sendable {
 extension StageKind {
   package var outputs: [String] { Self.description.outputs ?? [] }
   package var sources: [SourceRequest] { [] }
+  package var implementations: [String: Int] { [:] }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }

@@ -172,6 +172,7 @@ package struct Planner: Sendable {
     var parts: [Fingerprint.Component] = [
       .init(.implementation, stage.description.name, "\(stage.description.revision)")
     ]
+    parts += stage.kind.implementations.map { .init(.implementation, $0.key, "\($0.value)") }
     parts += stage.spec.fingerprintParameters(kind: stage.description)
     parts += inputs.map { .init(.input, $0.key, $0.value.digest.hex) }
     for (request, files) in sources.enumerated() {

@@ -11,7 +11,7 @@ package import Foundation
 /// the training data. `research/generators.md` §2.1.
 package struct GaussianCopula: Generator {
   package static let description = GeneratorDescription(
-    name: "gaussian-copula", revision: 1,
+    name: "gaussian-copula", revision: 2,
     summary:
       "Learns each column's distribution and the correlations between all columns; fast, any table.",
     fields: [

@@ -6,7 +6,7 @@ import Foundation
 /// Rows from declared distributions and dependencies: no data is learned from.
 package struct Rules: Generator {
   package static let description = GeneratorDescription(
-    name: "rules", revision: 1,
+    name: "rules", revision: 2,
     summary: "Rows from declared distributions and the dependencies between columns.",
     fields: [
       .required(

@@ -91,6 +91,10 @@ package struct Generate: StageKind {
     generator.tables + (Swift.type(of: generator).description.needsLearning ? ["model"] : [])
   }
 
+  package var implementations: [String: Int] {
+    [generatorName: Swift.type(of: generator).description.revision]
+  }
+
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     let learned = inputs["learn"]
     if Swift.type(of: generator).description.needsLearning, learned == nil { return [:] }

@@ -148,7 +148,9 @@ struct Allotment {
         let plan = plan(totals(rows, available: available))
         return plan.fits ? plan.rows : nil
       }
-      guard result.count == options.parts.count else { throw unbalanced(balance, whole, keys, asked) }
+      guard result.count == options.parts.count else {
+        throw unbalanced(balance, whole, keys, asked)
+      }
       rows = result
       got = result.map { $0.reduce(0, +) }
     }

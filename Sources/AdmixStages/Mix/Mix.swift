@@ -37,7 +37,8 @@ package struct Mix: StageKind {
             "by", .listOrOne(.column), "Columns whose combinations of values are balanced."),
           .required(
             "to", .oneOf([.choice(["equal"]), .map(.share)]),
-            "'equal' for all combinations that occur, or shares by value; of several columns, the values joined by ', '. Rows without a value are a group of their own, '(missing)'."),
+            "'equal' for all combinations that occur, or shares by value; of several columns, the values joined by ', '. Rows without a value are a group of their own, '(missing)'."
+          ),
         ]),
         "Gives the whole blend a chosen distribution over the values of some columns."),
     ],

@@ -49,7 +49,8 @@ package struct Split: StageKind {
     } else if isShares, abs(sum - 1) > 1e-9 {
       report.append(
         .error(
-          "AX0631", at: span, "the shares of 'into' add up to \((sum * 1e9).rounded() / 1e9), not 1",
+          "AX0631", at: span,
+          "the shares of 'into' add up to \((sum * 1e9).rounded() / 1e9), not 1",
           cause: parts.contains { $0.size > 1 }
             ? "shares and numbers of rows do not mix" : nil,
           hint: sum < 1 ? "name the rest as a part too, such as {train: 0.8, rest: 0.2}" : nil))

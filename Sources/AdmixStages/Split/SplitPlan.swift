@@ -24,7 +24,8 @@ struct SplitPlan: Codable {
     let plan = try task.artifacts.decode(SplitPlan.self, from: artifact)
     let batch = try task.artifacts.batch(partition, schema: schema)
     return try Split.publish(
-      batch, owners: plan.owners(of: batch, partition: at), parts: plan.sizes.first?.count ?? 0, task)
+      batch, owners: plan.owners(of: batch, partition: at), parts: plan.sizes.first?.count ?? 0,
+      task)
   }
 
   /// The part of every row of a partition.

@@ -42,7 +42,8 @@ enum Dedupe {
         TaskRequest(
           step: findStep,
           parameters: [
-            "from": JSONValue(buckets * group / groups), "to": JSONValue(buckets * (group + 1) / groups),
+            "from": JSONValue(buckets * group / groups),
+            "to": JSONValue(buckets * (group + 1) / groups),
           ], inputs: ["keys": keys])
       })
     let repeats = found.compactMap { $0.artifacts["repeats"]?.first }
@@ -132,7 +133,8 @@ enum Dedupe {
     of artifact: Artifact, _ range: Range<Int>, _ task: any TaskContext,
     _ body: (RowKey, UInt32) -> Void
   ) throws {
-    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: task.artifacts.file(of: artifact)))
+    let file = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: task.artifacts.file(of: artifact)))
     defer { try? file.close() }
     let head = try file.read(upToCount: 4 * (buckets + 1)) ?? Data()
     guard head.count == 4 * (buckets + 1) else { throw damaged }

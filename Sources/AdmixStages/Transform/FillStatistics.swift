@@ -146,7 +146,9 @@ enum FillStatistics {
       for artifact in values {
         let part = try task.artifacts.decode(Counts.self, from: artifact)
         for (value, count) in zip(part.numbers, part.times) { numbers[value, default: 0] += count }
-        for (text, count) in zip(part.texts, part.times) { texts[CellKey([text]), default: 0] += count }
+        for (text, count) in zip(part.texts, part.times) {
+          texts[CellKey([text]), default: 0] += count
+        }
       }
       if let best = numbers.min(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
         return TaskOutputs(value: json(best.key))

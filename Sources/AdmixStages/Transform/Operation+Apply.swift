@@ -264,7 +264,8 @@ extension Operation {
         throw Diagnostic.error(
           "AX0528", at: cast.column.span,
           "the value of '\(name)' in row \(row) of its partition is not \(cast.type.rawValue)",
-          hint: "'\(name): {type: \(cast.type.rawValue), on-error: missing}' makes such values missing"
+          hint:
+            "'\(name): {type: \(cast.type.rawValue), on-error: missing}' makes such values missing"
         )
       }
       bad += 1
@@ -289,7 +290,8 @@ extension Operation {
       else { return false }
       builder.append(int: whole)
     case .double:
-      guard let value = column.number(row) ?? text.flatMap(DecimalText.number), value.isFinite else {
+      guard let value = column.number(row) ?? text.flatMap(DecimalText.number), value.isFinite
+      else {
         return false
       }
       builder.append(double: value)
@@ -349,7 +351,11 @@ extension Batch {
   func setting(_ column: ColumnSchema, _ values: Column) -> Batch {
     var schema = schema
     var columns = columns
-    if let index = schema.index(of: column.name) { columns[index] = values } else { columns.append(values) }
+    if let index = schema.index(of: column.name) {
+      columns[index] = values
+    } else {
+      columns.append(values)
+    }
     schema.set(column)
     return Batch(schema: schema, columns: columns, rows: rows)
   }

@@ -171,7 +171,8 @@ extension Operation {
       report.append(
         .error(
           "AX0523", at: name.span, "'\(name.text)' is \(column.type.rawValue) and cannot be mapped",
-          cause: "values are looked up as they are written, and numbers and dates have many spellings",
+          cause:
+            "values are looked up as they are written, and numbers and dates have many spellings",
           hint: "use 'bin', or 'derive' with 'if(…)'"))
       return
     }

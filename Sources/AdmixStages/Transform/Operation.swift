@@ -70,7 +70,8 @@ enum Operation: Sendable {
         Variant("filter", .expression, "Only rows for which it holds."),
         Variant(
           "fill", .map(.scalar),
-          "Missing values become this: a value, or `mean`, `median`, `mode` of the column; in whole-number columns rounded to the nearest."),
+          "Missing values become this: a value, or `mean`, `median`, `mode` of the column; in whole-number columns rounded to the nearest."
+        ),
         Variant(
           "map",
           .map(
@@ -99,7 +100,9 @@ enum Operation: Sendable {
           "pseudonymise",
           .object([
             .required("columns", names, "The columns."),
-            .required("key", .text, "The secret, `${env.NAME}`: at least 16 characters from an environment variable."),
+            .required(
+              "key", .text,
+              "The secret, `${env.NAME}`: at least 16 characters from an environment variable."),
           ]),
           "Texts by HMAC-SHA256 under a key: equal texts stay equal, nobody can go back without it."
         ),

@@ -3,7 +3,9 @@ import AdmixEngine
 import AdmixModel
 
 /// Draws rows without replacement: those whose place in a keyed permutation of all rows is among the
-/// first so many. One task per partition, which needs to know no more than where its rows begin.
+/// first so many.
+///
+/// One task per partition, which needs to know no more than where its rows begin.
 enum Sampling {
   static let step = "sample"
 

@@ -122,7 +122,8 @@ enum Sorting {
     let order = SortOrder(sample, keys)
     var ranks = Array(0..<sample.rows)
     ranks.sort { order.precedes($0, $1) }
-    let chosen = ranks.isEmpty
+    let chosen =
+      ranks.isEmpty
       ? [] : (1..<slices).map { ranks[min(ranks.count - 1, ranks.count * $0 / slices)] }
     let splitters = sample.taking(chosen)
     var cuts: [[Int]] = []

@@ -66,10 +66,12 @@ package struct Transform: StageKind {
     var index = 0
     while index < steps.count {
       switch steps[index].operation {
-      case .dedupe(let names): manifest = try await Dedupe.drive(stage, manifest, names?.map(\.text))
+      case .dedupe(let names):
+        manifest = try await Dedupe.drive(stage, manifest, names?.map(\.text))
       case .sort(let keys):
         manifest = try await Sorting.drive(
-          stage, manifest, keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) })
+          stage, manifest, keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) }
+        )
       case .sample(let amount, let seed):
         manifest = try await Sampling.drive(stage, manifest, amount, seed: seed)
       case .fill(let fills) where filled[index] == nil && !steps[index].operation.isLocal:
