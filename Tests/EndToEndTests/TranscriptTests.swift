@@ -12,6 +12,8 @@ struct TranscriptTests {
       atPath: testsFolder.appendingPathComponent("Transcripts").path)) ?? [])
     .filter { $0.hasSuffix(".md") }.sorted()
 
+  @Test func thereArePages() { #expect(Self.pages.count >= 3) }
+
   @Test("a page prints what it says", arguments: pages)
   func page(name: String) throws {
     let product = try Product()

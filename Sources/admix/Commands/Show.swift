@@ -72,7 +72,8 @@ struct Show: AsyncParsableCommand {
       let profile = try self.profile(manifest, profile, access)
       if pipeline.json {
         guard case .object(var members) = try JSONValue(encoding: manifest) else { return }
-        members["profile"] = try JSONValue(encoding: profile.columns)
+        members["profile"] = .array(
+          zip(manifest.schema.columns, profile.columns).map(Self.facts))
         members["head"] = .array(try head(manifest, access).map { .object($0) })
         Terminal.out(JSONValue.object(members).pretty + "\n")
       } else {
@@ -114,6 +115,22 @@ struct Show: AsyncParsableCommand {
       profile.merge(TableProfile(try access.batch(partition, schema: manifest.schema)))
     }
     return profile
+  }
+
+  private static func facts(_ column: ColumnSchema, _ facts: ColumnProfile) -> JSONValue {
+    let texts = TableProfile.texts(facts, column)
+    let (least, most): (JSONValue, JSONValue) =
+      switch facts.extent {
+      case .int(let low, let high): (.int(low), .int(high))
+      case .double(let low, let high): (.double(low), .double(high))
+      case .none: (.null, .null)
+      default: (.string(texts.0), .string(texts.1))
+      }
+    return .object([
+      "name": .string(column.name), "type": .string(column.type.rawValue),
+      "rows": JSONValue(facts.rows), "missing": JSONValue(facts.missing), "least": least,
+      "most": most, "distinct": facts.distinct.map { JSONValue($0) } ?? .null,
+    ])
   }
 
   private func preview(
