@@ -4,7 +4,7 @@ Every figure is the median of `--repeat` runs in fresh processes, wall seconds a
 memory as the kernel counts them for the process (`wait4`). Only ratios within one run mean anything.
 """
 
-import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, textwrap
+import argparse, gzip, json, os, shutil, statistics, subprocess, sys, tempfile, textwrap
 from pathlib import Path
 
 
@@ -54,12 +54,17 @@ class Admix:
 
 def csv_ingest(admix, data, repeat, scratch):
     """CSV to cached dataset, typed, profiled and hashed, against pyarrow to zstd Parquet."""
-    source = data / "tabular/pnwflights16-17/flights.csv"
-    for factor in (1, 20):
-        path = scratch / f"flights-{factor}.csv"
-        with open(source) as lines, open(path, "w") as out:
-            text = lines.read()
-            header, body = text.split("\n", 1)
+    sources = {
+        "flights": data / "tabular/pnwflights16-17/flights.csv",
+        "retail": data / "tabular/online-retail/online-retail.csv.gz",
+    }
+    for table, factor in ((name, factor) for name in sources for factor in (1, 20)):
+        path = scratch / f"{table}-{factor}.csv"
+        source = sources[table]
+        unpack = gzip.open if source.suffix == ".gz" else open
+        with unpack(source, "rt", encoding="utf-8", newline="") as lines:
+            header, body = lines.read().split("\n", 1)
+        with open(path, "w", encoding="utf-8", newline="") as out:
             out.write(header + "\n")
             for _ in range(factor):
                 out.write(body)
@@ -67,7 +72,7 @@ def csv_ingest(admix, data, repeat, scratch):
             admix: 1
             name: ingest
             stages:
-              flights: {{ingest: {{from: {path.name}}}}}
+              rows: {{ingest: {{from: {path.name}}}}}
             """
         ours = median([admix.fresh(pipeline, inputs=[path])[:2] for _ in range(repeat)])
         theirs = median([
@@ -78,7 +83,7 @@ def csv_ingest(admix, data, repeat, scratch):
                 pyarrow.parquet.write_table(table, sys.argv[2], compression="zstd")
                 """, path, scratch / "peer.parquet")[:2]
             for _ in range(repeat)])
-        yield f"CSV ingest, {path.stat().st_size / 1e6:.0f} MB", "pyarrow", ours, theirs
+        yield f"CSV ingest, {table} {factor}x, {path.stat().st_size / 1e6:.0f} MB", "pyarrow", ours, theirs
         path.unlink()
 
 
