@@ -13,11 +13,13 @@ package struct Engine: Sendable {
     package var forced: Set<String>
     package var keepsGoing: Bool
     package var waitLimit: Duration?
+    /// Whether a sample of the tasks that are done is done twice and compared.
+    package var checksDeterminism: Bool
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
       allowsNetwork: Bool = true, forced: Set<String> = [], keepsGoing: Bool = false,
-      waitLimit: Duration? = nil
+      waitLimit: Duration? = nil, checksDeterminism: Bool = false
     ) {
       self.jobs = jobs
       self.distdirs = distdirs
@@ -25,6 +27,7 @@ package struct Engine: Sendable {
       self.forced = forced
       self.keepsGoing = keepsGoing
       self.waitLimit = waitLimit
+      self.checksDeterminism = checksDeterminism
     }
   }
 
@@ -84,7 +87,8 @@ package struct Engine: Sendable {
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
     let active = ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(jobs: options.jobs),
-      control: control, forced: options.forced, send: events)
+      control: control, forced: options.forced,
+      checksDeterminism: options.checksDeterminism, send: events)
     defer { active.cleanUp() }
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(

@@ -28,19 +28,7 @@ package struct ObjectFolder: Sendable {
     let descriptor = open(file, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.failure("read", file) }
     defer { close(descriptor) }
-    var hasher = DigestHasher()
-    var bytes = 0
-    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    defer { block.deallocate() }
-    while true {
-      let count = read(descriptor, block.baseAddress, block.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw Self.failure("read", file) }
-      if count == 0 { break }
-      hasher.update(UnsafeRawBufferPointer(rebasing: block[..<count]))
-      bytes += count
-    }
-    let digest = hasher.finish()
+    let (digest, bytes) = try Self.digest(descriptor, file)
     let target = path(of: digest)
     var status = stat()
     if stat(target, &status) == 0, Int(status.st_size) == bytes {
@@ -55,6 +43,31 @@ package struct ObjectFolder: Sendable {
     guard rename(file, target) == 0 else { throw Self.failure("write", target) }
     try Self.sync(folder: folder)
     return (digest, bytes)
+  }
+
+  /// The digest of a file's bytes as they are.
+  func digest(of file: String) throws -> Digest {
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Self.failure("read", file) }
+    defer { close(descriptor) }
+    return try Self.digest(descriptor, file).digest
+  }
+
+  private static func digest(_ descriptor: Int32, _ file: String) throws -> (
+    digest: Digest, bytes: Int
+  ) {
+    var hasher = DigestHasher()
+    var bytes = 0
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { block.deallocate() }
+    while true {
+      let count = read(descriptor, block.baseAddress, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure("read", file) }
+      if count == 0 { return (hasher.finish(), bytes) }
+      hasher.update(UnsafeRawBufferPointer(rebasing: block[..<count]))
+      bytes += count
+    }
   }
 
   static func makeFolder(_ path: String) throws {

@@ -19,8 +19,10 @@ package struct StoredResult: Sendable {
 extension Store {
   /// The newest result of a fingerprint whose bytes are all there.
   package func result(for key: Digest) throws -> StoredResult? {
-    guard let found = try read({ db in try Self.result(db, key: key) }) else { return nil }
-    return found.outputs.values.joined().allSatisfy(isPresent) ? found : nil
+    guard let (found, lacksContent) = try read({ db in try Self.result(db, key: key) }),
+      !lacksContent, found.outputs.values.joined().allSatisfy(isPresent)
+    else { return nil }
+    return found
   }
 
   private func isPresent(_ artifact: Artifact) -> Bool {
@@ -40,7 +42,7 @@ extension Store {
     }
   }
 
-  private static func result(_ db: Database, key: Digest) throws -> StoredResult? {
+  private static func result(_ db: Database, key: Digest) throws -> (StoredResult, Bool)? {
     guard
       let row = try Row.fetchOne(
         db.cachedStatement(
@@ -53,21 +55,26 @@ extension Store {
     return try result(db, row)
   }
 
-  private static func result(_ db: Database, _ row: Row) throws -> StoredResult {
+  /// The result, and whether the content of a small output is gone.
+  private static func result(_ db: Database, _ row: Row) throws -> (StoredResult, Bool) {
     let id: Int64 = try row.value(0)
     var outputs: [String: [Artifact]] = [:]
+    var lacksContent = false
     let rows = try Row.fetchCursor(
       db.cachedStatement(
         sql: """
-          SELECT port, kind, digest, size, rows FROM result_output
+          SELECT port, kind, digest, size, rows, content IS NULL FROM result_output
           JOIN object ON object.id = result_output.object WHERE result = ? ORDER BY port, ordinal
           """), arguments: [id])
     while let output = try rows.next() {
-      outputs[try output.value(0), default: []].append(try artifact(output, at: 1))
+      let artifact = try artifact(output, at: 1)
+      outputs[try output.value(0), default: []].append(artifact)
+      if isInline(artifact.kind, bytes: artifact.bytes), try output.value(5) { lacksContent = true }
     }
-    return StoredResult(
+    let result = StoredResult(
       id: id, action: try row.value(1), outputs: outputs,
       body: Data(try row.value(2, as: String.self).utf8), run: try row.value(3))
+    return (result, lacksContent)
   }
 
   private static func artifact(_ row: Row, at index: Int) throws -> Artifact {
@@ -125,8 +132,13 @@ extension Store {
         for (ordinal, artifact) in artifacts.enumerated() {
           let object = try Self.object(db, artifact, contents[artifact.digest])
           try db.execute(
-            sql: "INSERT INTO result_output VALUES(?, ?, ?, ?)",
-            arguments: [result, port, ordinal, object])
+            sql: """
+              INSERT INTO result_output(result, port, ordinal, object, kind, rows)
+              VALUES(?, ?, ?, ?, ?, ?)
+              """,
+            arguments: [
+              result, port, ordinal, object, artifact.kind.rawValue, artifact.rows,
+            ])
         }
       }
       if let name = isLastSuccess {
@@ -173,11 +185,10 @@ extension Store {
       }
       return id
     }
-    let isInline = isInline(artifact.kind, bytes: artifact.bytes)
     try db.execute(
-      sql: "INSERT INTO object(digest, kind, size, rows, content) VALUES(?, ?, ?, ?, ?)",
+      sql: "INSERT INTO object(digest, size, content) VALUES(?, ?, ?)",
       arguments: [
-        digest, artifact.kind.rawValue, artifact.bytes, artifact.rows, isInline ? content : nil,
+        digest, artifact.bytes, isInline(artifact.kind, bytes: artifact.bytes) ? content : nil,
       ])
     return db.lastInsertedRowID
   }

@@ -7,8 +7,8 @@ enum StoreSchema {
   static let migrations: [String] = [
     """
     CREATE TABLE object(
-      id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, kind TEXT NOT NULL,
-      size INTEGER NOT NULL, rows INTEGER, content BLOB) STRICT;
+      id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+      content BLOB) STRICT;
     CREATE TABLE action(
       id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, kind TEXT NOT NULL) STRICT;
     CREATE TABLE action_part(
@@ -20,6 +20,7 @@ enum StoreSchema {
     CREATE INDEX result_action ON result(action, id DESC);
     CREATE TABLE result_output(
       result INTEGER NOT NULL, port TEXT NOT NULL, ordinal INTEGER NOT NULL, object INTEGER NOT NULL,
+      kind TEXT NOT NULL, rows INTEGER,
       PRIMARY KEY(result, port, ordinal)) STRICT, WITHOUT ROWID;
     CREATE INDEX result_output_object ON result_output(object);
     CREATE TABLE run(

@@ -96,7 +96,8 @@ struct StoreArguments: ParsableArguments {
   ///   no folder is left behind.
   func engine(
     _ pipeline: PipelineArguments, jobs: Int? = nil, forced: Set<String> = [],
-    keepsGoing: Bool = false, waitLimit: Duration? = nil, onlyAsks: Bool = false
+    keepsGoing: Bool = false, waitLimit: Duration? = nil, checksDeterminism: Bool = false,
+    onlyAsks: Bool = false
   ) throws -> Engine {
     let root = pipeline.root
     let folder =
@@ -104,7 +105,7 @@ struct StoreArguments: ParsableArguments {
     let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
     var options = Engine.Options(
       distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,
-      waitLimit: waitLimit)
+      waitLimit: waitLimit, checksDeterminism: checksDeterminism)
     if let jobs { options.jobs = jobs }
     return Engine(store: store, root: root, options: options)
   }

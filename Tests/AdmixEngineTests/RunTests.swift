@@ -4,6 +4,7 @@ import AdmixSpec
 import AdmixStore
 import AdmixTestSupport
 import Foundation
+import Synchronization
 import Testing
 
 struct RunTests {
@@ -283,6 +284,20 @@ struct RunTests {
     engine.store.close()
   }
 
+  @Test func tasksThatDifferTheSecondTimeAreNoticed() async throws {
+    let stages = "a: {numbers: {count: 20}}\nb: {scale: {from: a}}"
+    let sound = try await laboratory.run(stages, .init(jobs: 2, checksDeterminism: true))
+    #expect(sound.record.status == .succeeded && sound.tasks("b") == (done: 20, reused: 0))
+    let engine = Engine(
+      store: try Store(root: laboratory.folder.path + "/other"), root: laboratory.folder.path,
+      options: .init(jobs: 2, checksDeterminism: true))
+    let flaky = StageRegistry([Numbers.self, FlakyScale.self])
+    let record = try await engine.run(laboratory.graph(stages, registry: flaky))
+    engine.store.close()
+    #expect(record.stages.last?.failureReason == .notDeterministic)
+    #expect(record.stages.last?.failure.first?.code == "AX0912")
+  }
+
   @Test func anInterruptEndsBetweenTasksAndTheNextRunGoesOn() async throws {
     let control = RunControl()
     let engine = try laboratory.engine(.init(jobs: 1))
@@ -357,4 +372,21 @@ private struct ScaleByAnother: StageKind {
     try await scale.drive(stage)
   }
   func perform(_ task: any TaskContext) throws -> TaskOutputs { try scale.perform(task) }
+}
+
+/// Scale that gives something else each time.
+private struct FlakyScale: StageKind {
+  static let description = Scale.description
+  private static let calls = Atomic(0)
+
+  private let scale: Scale
+  init(_ options: OptionValues, report: inout Diagnostics) {
+    scale = Scale(options, report: &report)
+  }
+  func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    try await scale.drive(stage)
+  }
+  func perform(_ task: any TaskContext) throws -> TaskOutputs {
+    TaskOutputs(value: .int(Int64(Self.calls.add(1, ordering: .relaxed).newValue)))
+  }
 }

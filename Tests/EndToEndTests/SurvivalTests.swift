@@ -95,6 +95,33 @@ struct SurvivalTests {
     #expect(try product.admix("run", "disk/pipeline.yaml", "--store", "elsewhere").code == 1)
   }
 
+  /// Bytes that changed in the store are noticed, set aside and made anew: files, and rows of the database.
+  @Test(
+    "damage is found and healed",
+    arguments: [
+      "f=$(ls .admix/objects/*/* | head -n 1); chmod 644 $f; printf x | dd of=$f bs=1 seek=9 conv=notrunc",
+      "rm $(ls .admix/objects/*/* | head -n 1)",
+      "python3 -c \"import sqlite3; c = sqlite3.connect('.admix/store.db'); c.execute('UPDATE object SET content = zeroblob(9) WHERE id = (SELECT object FROM result_output JOIN object ON id = object WHERE content IS NOT NULL AND kind = \\'dataset\\')'); c.commit(); c.close()\"",
+    ])
+  func damage(how: String) throws {
+    let product = try Product()
+    try product.write("x\n1\n2\n", to: "a.csv")
+    try product.write(
+      "admix: 1\nname: d\nstages:\n  a: {ingest: {from: a.csv}}\n  b: {split: {from: a, into: {x: 0.5, y: 0.5}}}\n",
+      to: "pipeline.yaml")
+    let first = try product.admix("run", "--json")
+    #expect(try product.admix("verify").code == 0)
+    #expect(try product.shell(how).code == 0)
+    let found = try product.admix("verify")
+    #expect(found.code == 6 && found.err.contains("[AX0914]"), "\(found.err)")
+    let healed = try product.admix("run", "--json")
+    #expect(healed.code == 0, "\(healed.err)")
+    #expect(healed.out.contains("\"executed\""))
+    #expect(try Self.digests(healed) == Self.digests(first))
+    let again = try product.admix("verify")
+    #expect(again.code == 0, "\(again.err)")
+  }
+
   @Test func aFileThatMayNotBeReadIsNamed() throws {
     let product = try Product()
     try product.write("x\n1\n", to: "a.csv")

@@ -175,6 +175,8 @@ package struct TaskFailure: Error, Sendable {
     case input
     /// Another run was at work on the same stage for longer than one cared to wait (exit code 8).
     case waited
+    /// The same task gave something else the second time (exit code 10).
+    case notDeterministic
     case cancelled
   }
 

@@ -11,12 +11,15 @@ final class ActiveRun: Sendable {
   let executor: any Executor
   let control: RunControl
   let send: EventSink
+  /// Whether a sample of the tasks is done twice and compared.
+  let checksDeterminism: Bool
   private let forced: Set<String>
   private let attempts = Atomic(0)
 
   init(
     uuid: String, store: Store, locator: SourceLocator, executor: any Executor,
-    control: RunControl, forced: Set<String>, send: @escaping EventSink
+    control: RunControl, forced: Set<String>, checksDeterminism: Bool,
+    send: @escaping EventSink
   ) {
     self.uuid = uuid
     self.store = store
@@ -25,6 +28,7 @@ final class ActiveRun: Sendable {
     self.control = control
     self.forced = forced
     self.send = send
+    self.checksDeterminism = checksDeterminism
   }
 
   func isForced(_ stage: String) -> Bool { forced.contains(stage) || forced.contains("") }

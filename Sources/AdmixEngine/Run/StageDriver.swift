@@ -39,11 +39,7 @@ struct StageDriver: StageContext {
       first[keys[index].digest] = index
       return true
     }
-    let tasks = distinct.map { index in
-      ExecutableTask(
-        kind: stage.kind, request: requests[index], artifacts: run.newArtifacts(contents),
-        progress: { run.send(.progress(stage: stageName, rows: $0)) }, control: run.control)
-    }
+    let tasks = distinct.map { task(requests[$0], isSilent: false) }
     // In portions, so that a failure early in a thousand tasks does not wait for the rest.
     let portion = 64
     for start in stride(from: 0, to: tasks.count, by: portion) {
@@ -64,12 +60,39 @@ struct StageDriver: StageContext {
         }
       }
       if let failure { throw failure }
+      if run.checksDeterminism { try await repeatSome(of: distinct[range], requests, keys, known) }
     }
     return try requests.indices.map { index in
       guard let outputs = known[index] ?? first[keys[index].digest].flatMap({ known[$0] }) else {
         throw TaskFailure(.error("AX0909", "a task gave nothing"))
       }
       return outputs
+    }
+  }
+
+  private func task(_ request: TaskRequest, isSilent: Bool) -> ExecutableTask {
+    ExecutableTask(
+      kind: stage.kind, request: request, artifacts: run.newArtifacts(contents),
+      progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
+      control: run.control)
+  }
+
+  /// Does a sample of tasks once more, the first and about every eighth, and compares what they give.
+  private func repeatSome(
+    of indices: ArraySlice<Int>, _ requests: [TaskRequest], _ keys: [Fingerprint],
+    _ known: [TaskOutputs?]
+  ) async throws {
+    let sample = indices.filter { $0 == indices.first || keys[$0].digest.bytes[0] % 8 == 0 }
+    let results = await run.executor.run(sample.map { task(requests[$0], isSilent: true) })
+    for (index, result) in zip(sample, results) {
+      guard try result.get().outputs != known[index] else { continue }
+      throw TaskFailure(
+        .error(
+          "AX0912", at: stage.spec.nameSpan,
+          "stage '\(stageName)' is not deterministic: step '\(requests[index].step)' gave something else the second time",
+          cause: "what it gives depends on more than its inputs and parameters",
+          hint: "give randomness its seed, and take times and host names out"),
+        reason: .notDeterministic)
     }
   }
 

@@ -26,6 +26,9 @@ struct Run: AsyncParsableCommand {
       "Waits at most so long for another run that is at work on the same stage.",
       valueName: "seconds"))
   var wait: Int?
+  @Flag(
+    help: "Does a sample of the tasks twice, and ends with 10 where one gives something else.")
+  var checkDeterminism = false
   @Flag(help: "Writes no report.") var noReport = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
@@ -35,7 +38,7 @@ struct Run: AsyncParsableCommand {
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let engine = try store.engine(
       pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing,
-      waitLimit: wait.map { .seconds($0) })
+      waitLimit: wait.map { .seconds($0) }, checksDeterminism: checkDeterminism)
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
@@ -107,6 +110,7 @@ struct Run: AsyncParsableCommand {
     let codes = Set(record.stages.flatMap(\.failure).map(\.code))
     if reasons.contains(.input) { return .inputMissing }
     if reasons.contains(.waited) { return .waitedTooLong }
+    if reasons.contains(.notDeterministic) { return .notDeterministic }
     return codes.isDisjoint(with: ["AX0904", "AX0905"]) ? .stageFailed : .storeUnusable
   }
 }

@@ -12,6 +12,7 @@ enum Outcome: Int32, Error, CaseIterable {
   case storeUnusable = 6
   case inputMissing = 7
   case waitedTooLong = 8
+  case notDeterministic = 10
   case interrupted = 130
 
   var meaning: String {
@@ -25,8 +26,9 @@ enum Outcome: Int32, Error, CaseIterable {
     case .storeUnusable: "the store is damaged or cannot be used"
     case .inputMissing: "an input is missing, or changed during the run"
     case .waitedTooLong: "waited too long for another run"
+    case .notDeterministic: "a task gave something else the second time: `run --check-determinism`"
     case .interrupted:
-      "interrupted (143 when by SIGTERM twice); what is finished is kept, run again to go on"
+      "interrupted (143 when by SIGTERM); what is finished is kept, run again to go on"
     }
   }
 }
