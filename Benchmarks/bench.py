@@ -62,12 +62,14 @@ def csv_ingest(admix, data, repeat, scratch):
         path = scratch / f"{table}-{factor}.csv"
         source = sources[table]
         unpack = gzip.open if source.suffix == ".gz" else open
-        with unpack(source, "rt", encoding="utf-8", newline="") as lines:
-            header, body = lines.read().split("\n", 1)
-        with open(path, "w", encoding="utf-8", newline="") as out:
-            out.write(header + "\n")
-            for _ in range(factor):
-                out.write(body)
+        # In pieces: the kernel counts what this process holds as part of what it starts.
+        with open(path, "wb") as out:
+            for copy in range(factor):
+                with unpack(source, "rb") as lines:
+                    header = lines.readline()
+                    if copy == 0:
+                        out.write(header)
+                    shutil.copyfileobj(lines, out, 1 << 20)
         pipeline = f"""
             admix: 1
             name: ingest
@@ -144,13 +146,13 @@ def copula(admix, data, repeat, scratch):
 def fairness(admix, data, repeat, scratch):
     """Group counts, rates and gaps for three protected columns on a million rows."""
     path = scratch / "adult-1m.parquet"
-    import pandas
-
-    table = pandas.read_csv(
-        data / "tabular/adult/adult.data", header=None, names=ADULT, skipinitialspace=True,
-        na_values="?")
-    table = pandas.concat([table] * 31, ignore_index=True).iloc[:1_000_000]
-    table.to_parquet(path)
+    peer(
+        """
+        import sys, pandas
+        table = pandas.read_csv(sys.argv[1], header=None, names=sys.argv[2].split(","),
+            skipinitialspace=True, na_values="?")
+        pandas.concat([table] * 31, ignore_index=True).iloc[:1_000_000].to_parquet(sys.argv[3])
+        """, data / "tabular/adult/adult.data", ",".join(ADULT), path)
     pipeline = f"""
             admix: 1
             name: bench

@@ -110,8 +110,33 @@ struct SeparatedIngest {
     }
     return try kind.outputs(
       stage, kind.schema(names, schemas), pieces.flatMap { $0.artifacts["partition"] ?? [] },
-      profile: profile,
-      rejects: rejects, warnings: [])
+      profile: profile, rejects: rejects,
+      warnings: schemas.indices.compactMap { strayWord(names[$0], schemas[$0], total[$0]) })
+  }
+
+  /// Words that commonly stand for a missing value.
+  private static let missingWords: Set<String> = [
+    "?", "-", "--", ".", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "NaN", "nan", "NULL", "Null",
+    "null", "None", "none", "nil", "\\N",
+  ]
+
+  /// Says where a column would be numbers but for a word that looks like a missing value: nobody wants
+  /// ages as categories, and nobody sees that they are.
+  private func strayWord(_ name: String, _ schema: ColumnSchema, _ total: CSVColumnSummary)
+    -> Diagnostic?
+  {
+    guard schema.type == .category || schema.type == .text,
+      kind.options.declared.first(where: { $0.name == name })?.type == nil,
+      let values = total.distinct
+    else { return nil }
+    let words = values.filter(Self.missingWords.contains)
+    guard let word = words.first, values.count > words.count,
+      values.allSatisfy({ Double($0)?.isFinite == true || Self.missingWords.contains($0) })
+    else { return nil }
+    return .warning(
+      "AX0430", at: kind.options.span, "column '\(name)' has numbers and the word '\(word)'",
+      cause: "so it is read as \(schema.type.rawValue), not as numbers",
+      hint: "missing: [\"\(word)\"] makes the word a missing value; 'columns' keeps it as it is")
   }
 
   private func request(
