@@ -319,4 +319,32 @@ import Testing
 
 extension Data {
   fileprivate func appending(_ bytes: [UInt8]) -> Data { self + Data(bytes) }
+
+  /// Lines without quotes are taken at once; with a comment mark that never occurs none is.
+  @Test func plainLinesAreCutLikeAnyOthers() throws {
+    let folder = try TemporaryFolder()
+    try forEverySeed(300) { random in
+      let pieces = [
+        "a", "1", ",", ",", "\"", "\n", "\n", "\r\n", "\r", " ", "\"\"", "x\ny", "\\\"",
+      ]
+      let text = (0..<Int.random(in: 0...60, using: &random)).map { _ in
+        pieces[Int.random(in: 0..<pieces.count, using: &random)]
+      }.joined()
+      let path = folder.path + "/t.csv"
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+      let each = Int.random(in: 1...3, using: &random)
+      let fields = Int.random(in: 1...2, using: &random)
+      var dialect = CSVDialect()
+      if Bool.random(using: &random) { dialect.quote = nil }
+      if Bool.random(using: &random) { dialect.escape = UInt8(ascii: "\\") }
+      dialect.trimsSpaces = Bool.random(using: &random)
+      func ranges(_ dialect: CSVDialect) -> [CSVRange]? {
+        try? CSVScanner(dialect, fields: fields).ranges(
+          path: path, name: "t.csv", from: 0, line: 1, recordsEach: each)
+      }
+      let fast = ranges(dialect)
+      dialect.comment = UInt8(ascii: "#")
+      return fast == ranges(dialect)
+    }
+  }
 }

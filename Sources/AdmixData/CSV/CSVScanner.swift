@@ -97,8 +97,19 @@ package struct CSVScanner {
       let escape = dialect.escape.map(Int.init).flatMap { $0 == quote ? nil : $0 } ?? -1
       let comment = dialect.comment.map(Int.init) ?? -1
       let trims = dialect.trimsSpaces
-      for index in 0..<bytes.count {
+      var next = 0
+      // Where the next newline is; looked for once, however many lines end with a return before it.
+      var newline = -1
+      while next < bytes.count {
+        if let (kind, end) = plainLine(bytes, from: next, &newline) {
+          line += 1
+          next = end
+          ended(kind, end, line)
+          continue
+        }
+        let index = next
         let byte = bytes[index]
+        next += 1
         if let kind = pending {
           pending = nil
           ended(kind, byte == 0x0a ? index + 1 : index, line)
@@ -153,6 +164,34 @@ package struct CSVScanner {
         }
         wasQuoted = false
       }
+    }
+
+    /// A whole line without quotes, taken at once: libc finds bytes many times faster than a loop that
+    /// keeps a state, and most lines are such.
+    ///
+    /// - Returns: what it is, and the offset after it; nil where the line has to be read byte by byte.
+    private func plainLine(
+      _ bytes: UnsafeBufferPointer<UInt8>, from start: Int, _ newline: inout Int
+    ) -> (LineKind, Int)? {
+      guard isLineStart, isFieldStart, !hasContent, !isInQuotes, !isComment, !wasQuoted,
+        pending == nil, dialect.comment == nil, let base = bytes.baseAddress
+      else { return nil }
+      func place(_ byte: UInt8, before end: Int) -> Int? {
+        memchr(base + start, Int32(byte), end - start).map {
+          UnsafeRawPointer($0) - UnsafeRawPointer(base)
+        }
+      }
+      if newline < start { newline = place(0x0a, before: bytes.count) ?? bytes.count }
+      guard newline < bytes.count else { return nil }
+      let length = newline - start
+      var content = length
+      if let back = place(0x0d, before: newline) {
+        // One that does not stand before the newline ends a line of its own.
+        guard back == newline - 1 else { return nil }
+        content -= 1
+      }
+      if let quote = dialect.quote, place(quote, before: newline) != nil { return nil }
+      return (content > 0 ? .record : .blank, start + length + 1)
     }
 
     /// The end of the file ends a line too.
