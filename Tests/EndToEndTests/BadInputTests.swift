@@ -155,4 +155,39 @@ struct BadInputTests {
     let answer = try product.admix("run", "pipeline.yaml")
     #expect(answer.code == 6 && answer.err.contains("[AX09"), "\(answer.err)")
   }
+
+  /// A plan fetches nothing; half a download is said and gone on with; without a network a file at hand
+  /// does as well.
+  @Test func aSourceFromTheNetworkIsFetchedWhenItIsRead() throws {
+    guard let server = try WebServer() else { return }
+    let content = "x\n" + (0..<40_000).map { "\($0)\n" }.joined()
+    try Data(content.utf8).write(to: server.folder.appendingPathComponent("data.csv"))
+    let digest = Digest(of: content).hex
+    let product = try Product()
+    func write(_ path: String) throws {
+      try product.write(
+        "admix: 1\nname: n\nstages:\n  a: {ingest: {from: 'http://127.0.0.1:\(server.port)/\(path)', sha256: \(digest), format: csv}}\n",
+        to: "pipeline.yaml")
+    }
+    try write("data.csv/half")
+    #expect(try product.admix("plan").code == 0)
+    #expect(server.requests.isEmpty && !product.exists(".admix"))
+    let half = try product.admix("run", "--quiet")
+    #expect(half.code == 7 && half.err.contains("[AX0408]"), "\(half.err)")
+    #expect(half.err.contains("hint: run again: it goes on where it broke off"), "\(half.err)")
+    let rest = try product.admix("run", "--json")
+    #expect(rest.code == 0 && rest.out.contains("\"rows\": 40000"), "\(rest.err)")
+    #expect(server.requests.count == 2 && server.requests.last?.contains("bytes=") == true)
+    // The address is no part of what the file is.
+    try write("data.csv/moved")
+    #expect(try product.admix("run", "--quiet").code == 0)
+    #expect(server.requests.count == 2)
+
+    let fresh = try Product()
+    try fresh.write(try product.read("pipeline.yaml"), to: "pipeline.yaml")
+    let off = try fresh.admix("run", "--quiet", "--offline")
+    #expect(off.code == 7 && off.err.contains("[AX0407]"), "\(off.err)")
+    let atHand = try fresh.admix("run", "--quiet", "--offline", "--distdir", server.folder.path)
+    #expect(atHand.code == 0, "\(atHand.err)")
+  }
 }
