@@ -22,6 +22,9 @@ struct CopulaSampler: RowSampler {
   /// The restricted latent variables, first in `order`.
   private let restricted: RestrictedNormal
 
+  /// Whether rows come from the conditional distribution exactly.
+  var conditionsExactly: Bool { restricted.count == 0 || restricted.isExact }
+
   /// Draw numbers of one attempt: 0 the latent variable and missing values, 1 resampled texts.
   private static let drawsPerAttempt = 64
   private static let block = 512

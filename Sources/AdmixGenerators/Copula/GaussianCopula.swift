@@ -82,9 +82,20 @@ package struct GaussianCopula: Generator {
     var report = Diagnostics()
     _ = LatentConditions(model, request.conditions, report: &report)
     try report.check()
-    return GenerationPlan(tables: [
+    var plan = GenerationPlan(tables: [
       .init(name: "data", schema: model.schema, rows: request.rows ?? model.rows)
     ])
+    if let first = request.conditions.first,
+      try !CopulaSampler(model, request).conditionsExactly
+    {
+      plan.warnings.append(
+        .warning(
+          "AX0616", at: first.span, "hardly any row of the model meets all conditions at once",
+          cause:
+            "what they ask for is all but excluded by how the columns go together, so rows are drawn by \(RestrictedNormal.sweeps) Gibbs sweeps, which come close to the conditional distribution and are not exact",
+          hint: "ask for fewer or wider conditions if the exact distribution matters"))
+    }
+    return plan
   }
 
   package func sampler(_ request: SamplingRequest) throws -> any RowSampler {

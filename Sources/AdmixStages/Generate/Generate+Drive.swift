@@ -25,7 +25,8 @@ extension Generate {
       throw TaskFailure(.error("AX0913", at: span, "the plan of a generator was not kept"))
     }
     let plan = try stage.artifacts.decode(GenerationPlan.self, from: planArtifact)
-    outputs.warnings += placed(planned.flatMap(\.warnings), at: span)
+    outputs.warnings += placed(
+      planned.flatMap(\.warnings), at: conditions.first?.columnSpan ?? span)
     // All tables at once, so that no worker waits for a table's last task.
     var requests: [TaskRequest] = []
     var counts: [Int] = []
