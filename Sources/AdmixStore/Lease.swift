@@ -80,15 +80,19 @@ extension Store {
     }
   }
 
+  private var attempts: String { root + "/work" }
+
+  /// The folder that everything a run has under way lies in, private to it.
+  package func attempts(of run: String) -> String { "\(attempts)/\(run)" }
+
   /// Removes the attempt folders and locks of runs that are dead.
   package func sweepWork() {
     let files = FileManager.default
     for name in (try? files.contentsOfDirectory(atPath: root + "/run")) ?? []
     where name.hasSuffix(".lock") { RunLock.removeIfDead("\(root)/run/\(name)") }
-    let folder = root + "/work"
-    for name in (try? files.contentsOfDirectory(atPath: folder)) ?? []
+    for name in (try? files.contentsOfDirectory(atPath: attempts)) ?? []
     where !RunLock.isAlive(root, name) {
-      try? files.removeItem(atPath: "\(folder)/\(name)")
+      try? files.removeItem(atPath: attempts(of: name))
     }
   }
 }

@@ -341,50 +341,50 @@ struct RunTests {
   }
 }
 
-/// Scale with another behaviour revision and the same behaviour.
-private struct NewerScale: StageKind {
+/// Scale but for one thing.
+private protocol LikeScale: StageKind {
+  var scale: Scale { get }
+}
+
+extension LikeScale {
+  static var description: KindDescription { Scale.description }
+  func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    try await scale.drive(stage)
+  }
+  func perform(_ task: any TaskContext) throws -> TaskOutputs { try scale.perform(task) }
+}
+
+/// Has another behaviour revision and the same behaviour.
+private struct NewerScale: LikeScale {
   static let description: KindDescription = {
     var description = Scale.description
     description.revision = 2
     return description
   }()
 
-  private let scale: Scale
+  let scale: Scale
   init(_ options: OptionValues, report: inout Diagnostics) {
     scale = Scale(options, report: &report)
   }
-  func drive(_ stage: any StageContext) async throws -> StageOutputs {
-    try await scale.drive(stage)
-  }
-  func perform(_ task: any TaskContext) throws -> TaskOutputs { try scale.perform(task) }
 }
 
-/// Scale whose work is done by something with a revision of its own.
-private struct ScaleByAnother: StageKind {
-  static let description = Scale.description
+/// Its work is done by something with a revision of its own.
+private struct ScaleByAnother: LikeScale {
   let implementations = ["multiplier": 3]
 
-  private let scale: Scale
+  let scale: Scale
   init(_ options: OptionValues, report: inout Diagnostics) {
     scale = Scale(options, report: &report)
   }
-  func drive(_ stage: any StageContext) async throws -> StageOutputs {
-    try await scale.drive(stage)
-  }
-  func perform(_ task: any TaskContext) throws -> TaskOutputs { try scale.perform(task) }
 }
 
-/// Scale that gives something else each time.
-private struct FlakyScale: StageKind {
-  static let description = Scale.description
+/// Gives something else each time.
+private struct FlakyScale: LikeScale {
   private static let calls = Atomic(0)
 
-  private let scale: Scale
+  let scale: Scale
   init(_ options: OptionValues, report: inout Diagnostics) {
     scale = Scale(options, report: &report)
-  }
-  func drive(_ stage: any StageContext) async throws -> StageOutputs {
-    try await scale.drive(stage)
   }
   func perform(_ task: any TaskContext) throws -> TaskOutputs {
     TaskOutputs(value: .int(Int64(Self.calls.add(1, ordering: .relaxed).newValue)))

@@ -6,42 +6,8 @@ import AdmixTestSupport
 import Foundation
 import Testing
 
-/// Runs a stage that measures, task after task, over tables that lie in a folder.
-final class CheckBench: StageContext, @unchecked Sendable {
-  private struct Job: TaskContext {
-    var request: TaskRequest
-    var artifacts: any ArtifactAccess
-    func progress(rows: Int) {}
-    func checkCancellation() throws {}
-  }
-
-  let stage: any StageKind
-  let artifacts: any ArtifactAccess
-  let inputs: [String: Artifact]
-  let inputNames: [String: String]
-
-  private init(
-    _ stage: any StageKind, _ artifacts: any ArtifactAccess, _ inputs: [String: Artifact],
-    _ names: [String: String]
-  ) {
-    self.stage = stage
-    self.artifacts = artifacts
-    self.inputs = inputs
-    inputNames = names
-  }
-
-  var stageName: String { "check" }
-  var seed: UInt64 { 7 }
-  var sources: [[SourceFile]] { [] }
-  var salt: String { "check" }
-  var pipeline: PipelineFacts {
-    PipelineFacts(name: "test", description: nil, seed: seed, ancestry: [])
-  }
-
-  func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
-    try requests.map { try stage.perform(Job(request: $0, artifacts: artifacts)) }
-  }
-
+/// Runs a stage that measures over tables that lie in a folder.
+enum CheckBench {
   struct Outcome {
     var report: CheckReport
     var gates: [GateResult]
@@ -76,8 +42,9 @@ final class CheckBench: StageContext, @unchecked Sendable {
     let stage = kind.init(OptionValues(Node(.object(all), at: place)), report: &report)
     try report.check()
     let roles = tables.keys.map { ($0, names[$0] ?? $0) }
-    let bench = CheckBench(
-      stage, artifacts, inputs, Dictionary(uniqueKeysWithValues: roles))
+    let bench = StageBench(
+      stage, name: "check", artifacts, inputs: inputs,
+      names: Dictionary(uniqueKeysWithValues: roles), seed: 7)
     let outputs = try await stage.drive(bench)
     return Outcome(
       report: try artifacts.decode(

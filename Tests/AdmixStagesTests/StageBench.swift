@@ -8,7 +8,7 @@ import Foundation
 
 /// Runs a stage's tasks, each batch of them from the last to the first, as workers may.
 final class StageBench: StageContext, @unchecked Sendable {
-  struct Job: TaskContext {
+  private struct Job: TaskContext {
     var request: TaskRequest
     var artifacts: any ArtifactAccess
     func progress(rows: Int) {}
@@ -16,35 +16,40 @@ final class StageBench: StageContext, @unchecked Sendable {
   }
 
   let stage: any StageKind
+  let stageName: String
   let artifacts: any ArtifactAccess
   let inputs: [String: Artifact]
-  var seed: UInt64
-  /// Steps that were run, with how many tasks each.
-  private(set) var steps: [String] = []
-  /// Everything that tasks were told.
-  private(set) var told = ""
+  let inputNames: [String: String]
+  let seed: UInt64
+  /// What was asked for, in order.
+  private(set) var requests: [TaskRequest] = []
 
+  /// - Parameter names: how the datasets are called, by role, where that matters.
   init(
-    _ stage: any StageKind, _ artifacts: any ArtifactAccess, inputs: [String: Artifact],
-    seed: UInt64 = 1
+    _ stage: any StageKind, name: String = "stage", _ artifacts: any ArtifactAccess,
+    inputs: [String: Artifact], names: [String: String]? = nil, seed: UInt64 = 1
   ) {
     self.stage = stage
+    stageName = name
     self.artifacts = artifacts
     self.inputs = inputs
+    inputNames = names ?? inputs.mapValues { "from-\($0.digest.short)" }
     self.seed = seed
   }
 
-  var stageName: String { "stage" }
-  var inputNames: [String: String] { inputs.mapValues { "from-\($0.digest.short)" } }
   var sources: [[SourceFile]] { [] }
-  var salt: String { "stage" }
+  var salt: String { stageName }
   var pipeline: PipelineFacts {
     PipelineFacts(name: "test", description: nil, seed: seed, ancestry: [])
   }
 
+  /// The steps that were run, a word for each task.
+  var steps: [String] { requests.map(\.step) }
+  /// Everything that tasks were told.
+  var told: String { requests.map(\.parameters.text).joined() }
+
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
-    steps += requests.map(\.step)
-    told += requests.map(\.parameters.text).joined()
+    self.requests += requests
     return try requests.reversed().map {
       try stage.perform(Job(request: $0, artifacts: artifacts))
     }.reversed()

@@ -37,11 +37,11 @@ final class ActiveRun: Sendable {
   func newArtifacts(_ known: StageContents) -> WorkerArtifacts {
     let number = attempts.add(1, ordering: .relaxed).newValue
     return WorkerArtifacts(
-      objects: store.objects, folder: "\(store.root)/work/\(uuid)/\(number)",
+      objects: store.objects, folder: "\(store.attempts(of: uuid))/\(number)",
       small: { try known.content($0) })
   }
 
-  func cleanUp() { try? FileManager.default.removeItem(atPath: "\(store.root)/work/\(uuid)") }
+  func cleanUp() { try? FileManager.default.removeItem(atPath: store.attempts(of: uuid)) }
 }
 
 /// The small contents that a stage has made and not committed yet; after that the store has them.
