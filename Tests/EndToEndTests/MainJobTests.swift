@@ -33,9 +33,15 @@ struct MainJobTests {
 
   private func copy(_ name: String) throws -> Product {
     let product = try Product()
-    try FileManager.default.copyItem(
-      at: Self.pipelines.appendingPathComponent(name),
-      to: product.folder.appendingPathComponent(name))
+    let folder = Self.pipelines.appendingPathComponent(name)
+    let target = product.folder.appendingPathComponent(name)
+    try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    // Not the store and the exports of somebody's `make run`.
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    where file != ".admix" && file != "out" {
+      try FileManager.default.copyItem(
+        at: folder.appendingPathComponent(file), to: target.appendingPathComponent(file))
+    }
     return product
   }
 
