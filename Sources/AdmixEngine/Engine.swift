@@ -62,7 +62,7 @@ package struct Engine: Sendable {
     let begin = ContinuousClock.now
     let started = Date().timeIntervalSince1970
     let planner = planner(graph)
-    let plan = try planner.plan()
+    let plan = try planner.plan(toleratesFailures: options.keepsGoing)
     var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: started, seconds: 0, status: .succeeded, stages: [])
@@ -136,13 +136,21 @@ package struct Engine: Sendable {
 
   /// The runs of a pipeline, newest first, with their stages.
   package func history(_ pipeline: String, limit: Int = 100) throws -> [RunRecord] {
-    try store.runs(pipeline: pipeline, limit: limit).map { row in
-      var record = try CanonicalJSON.decode(RunRecord.self, from: row.body)
+    try store.runs(pipeline: pipeline, limit: limit).compactMap { row in
+      // What cannot be read, damaged or from another time, is left out.
+      guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
+        return nil
+      }
       // A run that was killed never wrote its end.
-      record.status = RunRecord.Status(rawValue: row.status) ?? .interrupted
-      record.seconds = row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
-      record.stages = try store.stages(ofRun: row.uuid).map {
-        try CanonicalJSON.decode(StageRecord.self, from: $0.body)
+      record.status =
+        RunRecord.Status(rawValue: row.status)
+        ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+      record.seconds =
+        record.status == .running
+        ? Date().timeIntervalSince(row.started)
+        : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
+      record.stages = try store.stages(ofRun: row.uuid).compactMap {
+        try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
       }
       return record
     }

@@ -42,6 +42,7 @@ extension Store {
   }
 
   package func remember(_ digest: Digest, of file: FileIdentity) throws {
+    if isReadOnly { return }
     try write { db in
       try db.execute(
         sql: "INSERT OR REPLACE INTO stat_memo VALUES(?, ?, ?, ?, ?, ?, ?)",

@@ -29,12 +29,8 @@ package struct ObjectFolder: Sendable {
     guard descriptor >= 0 else { throw Self.failure("read", file) }
     defer { close(descriptor) }
     let (digest, bytes) = try Self.digest(descriptor, file)
+    // Also where there is one already: it may be damaged, and these bytes are right.
     let target = path(of: digest)
-    var status = stat()
-    if stat(target, &status) == 0, Int(status.st_size) == bytes {
-      unlink(file)
-      return (digest, bytes)
-    }
     guard fchmod(descriptor, 0o444) == 0, fsync(descriptor) == 0 else {
       throw Self.failure("write", file)
     }
@@ -45,12 +41,16 @@ package struct ObjectFolder: Sendable {
     return (digest, bytes)
   }
 
-  /// The digest of a file's bytes as they are.
-  func digest(of file: String) throws -> Digest {
+  /// The digest and length of an object's bytes as they are; nil where there are none.
+  func measure(_ digest: Digest) throws -> (digest: Digest, bytes: Int)? {
+    let file = path(of: digest)
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Self.failure("read", file) }
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw Self.failure("read", file)
+    }
     defer { close(descriptor) }
-    return try Self.digest(descriptor, file).digest
+    return try Self.digest(descriptor, file)
   }
 
   private static func digest(_ descriptor: Int32, _ file: String) throws -> (

@@ -64,9 +64,14 @@ extension Store {
       db.cachedStatement(
         sql: """
           SELECT port, kind, digest, size, rows, content IS NULL FROM result_output
-          JOIN object ON object.id = result_output.object WHERE result = ? ORDER BY port, ordinal
+          LEFT JOIN object ON object.id = result_output.object WHERE result = ? ORDER BY port, ordinal
           """), arguments: [id])
     while let output = try rows.next() {
+      // A row that is gone took its content with it.
+      guard try output.value(2, as: Data?.self) != nil else {
+        lacksContent = true
+        continue
+      }
       let artifact = try artifact(output, at: 1)
       outputs[try output.value(0), default: []].append(artifact)
       if isInline(artifact.kind, bytes: artifact.bytes), try output.value(5) { lacksContent = true }
@@ -176,12 +181,17 @@ extension Store {
   {
     let digest = Data(artifact.digest.bytes)
     if let row = try Row.fetchOne(
-      db, sql: "SELECT id, content IS NULL FROM object WHERE digest = ?", arguments: [digest])
+      db,
+      sql:
+        "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) FROM object WHERE digest = ?1",
+      arguments: [digest, artifact.bytes, content])
     {
       let id: Int64 = try row.value(0)
-      if try row.value(1), let content {
+      // What was lost or damaged is as it was again.
+      if try row.value(1) {
         try db.execute(
-          sql: "UPDATE object SET content = ? WHERE id = ?", arguments: [content, id])
+          sql: "UPDATE object SET size = ?, content = coalesce(?, content) WHERE id = ?",
+          arguments: [artifact.bytes, content, id])
       }
       return id
     }
@@ -226,7 +236,20 @@ extension Store {
 }
 
 extension Store {
-  /// The fingerprint digest of each stage's last success in a pipeline.
+  /// The fingerprint digest of a stage's last success in a pipeline.
+  package func lastKey(pipeline: String, stage: String) throws -> Digest? {
+    try read { db in
+      try Data.fetchOne(
+        db.cachedStatement(
+          sql: """
+            SELECT key FROM last_success JOIN action ON action.id = action
+            WHERE pipeline = ? AND stage = ?
+            """), arguments: [pipeline, stage]
+      ).flatMap { Digest(bytes: [UInt8]($0)) }
+    }
+  }
+
+  /// The same for every stage.
   package func lastKeys(pipeline: String) throws -> [String: Digest] {
     try read { db in
       var keys: [String: Digest] = [:]

@@ -22,6 +22,9 @@ package struct RunStageRow: Sendable {
 }
 
 extension Store {
+  /// Whether a run is under way: somebody holds its lock.
+  package func isAlive(run uuid: String) -> Bool { RunLock.isAlive(root, uuid) }
+
   package func beginRun(uuid: String, pipeline: String, body: Data) throws {
     try write { db in
       try db.execute(

@@ -14,6 +14,8 @@ package final class Store: Sendable {
   package let root: String
   package let objects: ObjectFolder
   let database: DatabaseQueue
+  /// It lies where we may not write; digests of files are not remembered then.
+  let isReadOnly: Bool
 
   /// Opens the store in `root`.
   ///
@@ -27,15 +29,34 @@ package final class Store: Sendable {
     let isNew = !FileManager.default.fileExists(atPath: file)
     do {
       if isNew, !isMade {
+        isReadOnly = false
         database = try DatabaseQueue()
         try database.writeWithoutTransaction(Self.migrate)
         return
       }
+      if !isNew { try Self.inspect(file) }
+      var configuration = Configuration()
+      if !isMade, access(root, W_OK) != 0 || access(file, W_OK) != 0 {
+        // Nobody writes here, or not we: what is there can still be read.
+        configuration.readonly = true
+        isReadOnly = true
+        // A journal that is not merged yet needs locks; without one nothing else does.
+        var journal = stat()
+        let isMerged = stat(file + "-wal", &journal) != 0 || journal.st_size == 0
+        database = try DatabaseQueue(
+          path: isMerged ? "file:\(Self.escaped(file))?immutable=1" : file,
+          configuration: configuration)
+        try database.read { db in
+          try Self.check(db, file)
+          guard try Int.fetchOne(db, sql: "PRAGMA user_version") == StoreSchema.migrations.count
+          else { throw Self.words(DatabaseError(resultCode: .SQLITE_READONLY), file) }
+        }
+        return
+      }
+      isReadOnly = false
       for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
         try ObjectFolder.makeFolder("\(root)/\(folder)")
       }
-      if !isNew { try Self.inspect(file) }
-      var configuration = Configuration()
       configuration.foreignKeysEnabled = false
       configuration.busyMode = .timeout(10)
       configuration.prepareDatabase { db in
@@ -115,10 +136,20 @@ package final class Store: Sendable {
     }
   }
 
-  private static func migrate(_ db: Database) throws {
+  private static func escaped(_ path: String) -> String {
+    path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+  }
+
+  @discardableResult
+  private static func check(_ db: Database, _ file: String) throws -> Int {
     let id = Int32(truncatingIfNeeded: try Int64.fetchOne(db, sql: "PRAGMA application_id") ?? 0)
     let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-    try check(applicationID: id, version: version, file: db.description)
+    try check(applicationID: id, version: version, file: file)
+    return version
+  }
+
+  private static func migrate(_ db: Database) throws {
+    let version = try check(db, db.description)
     guard version < StoreSchema.migrations.count else { return }
     try db.inTransaction(.immediate) {
       // Another process may have been quicker.

@@ -6,8 +6,9 @@ enum StoreSchema {
   /// `migrations[n]` brings version n to n + 1.
   static let migrations: [String] = [
     """
+    -- Ids are never used again: what spoke of a row that is gone must not come to speak of another.
     CREATE TABLE object(
-      id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+      id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
       content BLOB) STRICT;
     CREATE TABLE action(
       id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, kind TEXT NOT NULL) STRICT;

@@ -119,16 +119,9 @@ enum Session {
   }
 
   static func explained(_ error: any Error, _ pipeline: PipelineArguments) -> any Error {
-    switch error {
-    case is ExitCode: return error
-    case let store as StoreError:
-      return pipeline.fail(Diagnostics([store.diagnostic]), .storeUnusable)
-    case let failure as TaskFailure:
-      return pipeline.fail(
-        failure.diagnostics, failure.reason == .input ? .inputMissing : .stageFailed)
-    default:
-      return pipeline.fail(TaskFailure(wrapping: error).diagnostics, .stageFailed)
-    }
+    if error is ExitCode { return error }
+    let failure = TaskFailure(wrapping: error)
+    return pipeline.fail(failure.diagnostics, Outcome(failure.reason))
   }
 
   /// The stage a person named, or a message with the nearest name.

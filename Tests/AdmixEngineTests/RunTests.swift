@@ -180,6 +180,29 @@ struct RunTests {
     #expect(mended["beside"]?.status == .cached && mended["below"]?.status == .executed)
   }
 
+  @Test func aMissingSourceFailsItsStageAndNotTheRestWhenAsked() async throws {
+    let stages = "a: {numbers: {from: gone.txt}}\nb: {scale: {from: a}}\nc: {numbers: {}}"
+    await #expect(throws: TaskFailure.self) { try await laboratory.run(stages) }
+    let kept = try await laboratory.run(stages, .init(jobs: 2, keepsGoing: true))
+    #expect(
+      kept.names(.executed) == "c" && kept.names(.failed) == "a" && kept.names(.skipped) == "b")
+    #expect(kept["a"]?.failureReason == .input && kept["a"]?.failure.first?.code == "AX0401")
+  }
+
+  @Test func aRunUnderWayIsNotAnInterruptedOne() async throws {
+    let laboratory = laboratory
+    let statuses = Mutex<[RunRecord.Status]>([])
+    let engine = try laboratory.engine(.init(jobs: 1))
+    _ = try await engine.run(laboratory.graph("a: {numbers: {}}")) { event in
+      guard case .stageStarted = event, let other = try? laboratory.engine() else { return }
+      let history = (try? other.history("toy")) ?? []
+      statuses.withLock { $0 += history.map(\.status) }
+      other.store.close()
+    }
+    engine.store.close()
+    #expect(statuses.withLock { $0 } == [.running])
+  }
+
   @Test func aGateStopsWhatWaitsForIt() async throws {
     let gated = try await laboratory.run(chain(most: 2))
     #expect(gated.record.status == .gated && gated.names(.gated) == "d")

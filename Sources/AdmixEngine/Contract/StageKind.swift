@@ -177,6 +177,8 @@ package struct TaskFailure: Error, Sendable {
     case waited
     /// The same task gave something else the second time (exit code 10).
     case notDeterministic
+    /// The store is damaged or cannot be used (exit code 6).
+    case store
     case cancelled
   }
 

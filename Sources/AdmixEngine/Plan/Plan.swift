@@ -61,18 +61,28 @@ package struct Planner: Sendable {
   /// Stages to run whatever is known; an empty name means all of them.
   let forced: Set<String>
 
-  package func plan() throws -> Plan {
+  /// - Parameter toleratesFailures: whether a stage whose sources cannot be located is planned to run,
+  ///   where it will fail by itself, instead of ending the plan.
+  package func plan(toleratesFailures: Bool = false) throws -> Plan {
     let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
     var plan = Plan()
     for stage in graph.stages {
-      plan.append(try planned(stage, plan, lastKeys[stage.name]))
+      do {
+        plan.append(try planned(stage, plan, lastKeys[stage.name]))
+      } catch let failure as TaskFailure where toleratesFailures {
+        plan.append(
+          Plan.Stage(
+            name: stage.name, kind: stage.description.name, action: .run,
+            why: failure.diagnostics.items.map { Change(.missing, name: $0.fact) },
+            fingerprint: nil, result: nil, outputs: nil, sources: [], isNewlyCurrent: false))
+      }
     }
     return plan
   }
 
   /// The same for one stage during a run, when everything before it has ended.
   func planned(_ stage: Graph.Stage, _ plan: Plan, store: Store) throws -> Plan.Stage {
-    try planned(stage, plan, store.lastKeys(pipeline: graph.spec.name)[stage.name])
+    try planned(stage, plan, store.lastKey(pipeline: graph.spec.name, stage: stage.name))
   }
 
   private func planned(_ stage: Graph.Stage, _ plan: Plan, _ last: Digest?) throws -> Plan.Stage {
@@ -105,10 +115,7 @@ package struct Planner: Sendable {
       stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
     entry.fingerprint = fingerprint
     let isForced = forced.contains(stage.name) || forced.contains("")
-    // What cannot be read as a result, damaged or from another time, is made anew.
-    if !isForced, let result = try store.result(for: fingerprint.digest),
-      let outputs = try? CanonicalJSON.decode(StageOutputs.self, from: result.body)
-    {
+    if !isForced, let (result, outputs) = try store.stageResult(for: fingerprint.digest) {
       entry.result = result
       entry.outputs = outputs
       entry.isNewlyCurrent = last != fingerprint.digest
@@ -220,4 +227,15 @@ package struct Planner: Sendable {
 
 extension StageOutputs {
   package var hasFailedGate: Bool { gates.contains { $0.action == .fail && !$0.passed } }
+}
+
+extension Store {
+  /// What a stage gave; a result that cannot be read, damaged or from another time, is none and will be
+  /// made anew.
+  func stageResult(for key: Digest) throws -> (result: StoredResult, outputs: StageOutputs)? {
+    guard let result = try result(for: key),
+      let outputs = try? CanonicalJSON.decode(StageOutputs.self, from: result.body)
+    else { return nil }
+    return (result, outputs)
+  }
 }

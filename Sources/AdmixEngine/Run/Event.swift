@@ -53,6 +53,8 @@ package struct StageRecord: Hashable, Sendable, Codable {
 package struct RunRecord: Hashable, Sendable, Codable {
   package enum Status: String, Sendable, Codable {
     case succeeded, failed, gated, interrupted
+    /// Under way, in another process.
+    case running
   }
 
   package var run: String

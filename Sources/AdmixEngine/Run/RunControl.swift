@@ -20,13 +20,25 @@ package final class RunControl: Sendable {
 }
 
 extension TaskFailure {
+  /// Artifacts that are missing or cannot be read.
+  private static func isOfStore(_ diagnostic: Diagnostic) -> Bool {
+    ["AX0908", "AX0951"].contains(diagnostic.code)
+  }
+
   /// Any error as a failure people can read.
   package init(wrapping error: any Error) {
     switch error {
     case let failure as TaskFailure: self = failure
-    case let diagnostic as Diagnostic: self.init(diagnostic)
+    case let diagnostic as Diagnostic:
+      self.init(diagnostic, reason: Self.isOfStore(diagnostic) ? .store : .failed)
     case let diagnostics as Diagnostics: self.init(diagnostics)
-    case let store as StoreError: self.init(store.diagnostic)
+    case let store as StoreError: self.init(store.diagnostic, reason: .store)
+    case is DecodingError:
+      // Everything that is decoded during a run was written by one.
+      self.init(
+        .error(
+          "AX0903", "the store is damaged", cause: "something in it cannot be read as what it is",
+          hint: "admix verify"), reason: .store)
     default: self.init(.error("AX0909", "unexpected: \(error)"))
     }
   }

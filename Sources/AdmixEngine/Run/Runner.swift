@@ -69,25 +69,24 @@ struct Runner: Sendable {
       return Ended(record: record)
     }
     let begin = ContinuousClock.now
+    var ended: Ended
     do {
-      let ended = try await carryOut(stage, done, &record)
-      record.seconds = (ContinuousClock.now - begin).seconds
-      var final = ended
-      final.record.seconds = record.seconds
-      return final
+      ended = try await carryOut(stage, done, record)
     } catch {
       let failure = TaskFailure(wrapping: error)
-      record.seconds = (ContinuousClock.now - begin).seconds
       record.status = failure.reason == .cancelled ? .skipped : .failed
       record.failure = failure.diagnostics.items
       record.failureReason = failure.reason
-      return Ended(record: record)
+      ended = Ended(record: record)
     }
+    ended.record.seconds = (ContinuousClock.now - begin).seconds
+    return ended
   }
 
-  private func carryOut(_ stage: Graph.Stage, _ done: [String: Ended], _ record: inout StageRecord)
+  private func carryOut(_ stage: Graph.Stage, _ done: [String: Ended], _ start: StageRecord)
     async throws -> Ended
   {
+    var record = start
     // Everything before this stage has ended, so what it rests on is known by now.
     var partial = Plan(graph.stages.compactMap { done[$0.name]?.planned })
     var planned = try planner.planned(stage, partial, store: run.store)
@@ -97,9 +96,9 @@ struct Runner: Sendable {
       throw TaskFailure(.error("AX0909", "stage '\(stage.name)' was started too early"))
     }
     if planned.action == .run || planned.action == .depends {
-      if let owner = try await lease(fingerprint.digest, stage) {
-        planned.result = owner
-        planned.outputs = try CanonicalJSON.decode(StageOutputs.self, from: owner.body)
+      if let (result, outputs) = try await lease(fingerprint.digest, stage) {
+        planned.result = result
+        planned.outputs = outputs
         planned.action = .hit
         planned.why = []
         record.why = []
@@ -146,14 +145,16 @@ struct Runner: Sendable {
   }
 
   /// Takes the work, or waits for the run that has it and takes what it made.
-  private func lease(_ key: Digest, _ stage: Graph.Stage) async throws -> StoredResult? {
+  private func lease(_ key: Digest, _ stage: Graph.Stage) async throws -> (
+    StoredResult, StageOutputs
+  )? {
     var hasSaid = false
     let begin = ContinuousClock.now
     while true {
       try run.control.check()
       guard let owner = try run.store.takeLease(key, run: run.uuid) else {
         // It may have been finished between our look and the lease.
-        guard !run.isForced(stage.name), let result = try run.store.result(for: key) else {
+        guard !run.isForced(stage.name), let result = try run.store.stageResult(for: key) else {
           return nil
         }
         try run.store.dropLease(key, run: run.uuid)
@@ -172,7 +173,9 @@ struct Runner: Sendable {
             hint: "let it finish, or wait longer with --wait"), reason: .waited)
       }
       try await Task.sleep(for: .milliseconds(50))
-      if !run.isForced(stage.name), let result = try run.store.result(for: key) { return result }
+      if !run.isForced(stage.name), let result = try run.store.stageResult(for: key) {
+        return result
+      }
     }
   }
 

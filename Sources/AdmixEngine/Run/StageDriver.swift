@@ -49,6 +49,9 @@ struct StageDriver: StageContext {
       guard results.count == range.count else {
         throw TaskFailure(.error("AX0909", "an executor lost tasks"))
       }
+      if run.checksDeterminism {
+        try await repeatSome(zip(distinct[range], results), requests, keys)
+      }
       var failure: TaskFailure?
       for (index, result) in zip(distinct[range], results) {
         switch result {
@@ -60,7 +63,6 @@ struct StageDriver: StageContext {
         }
       }
       if let failure { throw failure }
-      if run.checksDeterminism { try await repeatSome(of: distinct[range], requests, keys, known) }
     }
     return try requests.indices.map { index in
       guard let outputs = known[index] ?? first[keys[index].digest].flatMap({ known[$0] }) else {
@@ -79,13 +81,15 @@ struct StageDriver: StageContext {
 
   /// Does a sample of tasks once more, the first and about every eighth, and compares what they give.
   private func repeatSome(
-    of indices: ArraySlice<Int>, _ requests: [TaskRequest], _ keys: [Fingerprint],
-    _ known: [TaskOutputs?]
+    _ done: Zip2Sequence<ArraySlice<Int>, [Result<TaskDelivery, TaskFailure>]>,
+    _ requests: [TaskRequest], _ keys: [Fingerprint]
   ) async throws {
-    let sample = indices.filter { $0 == indices.first || keys[$0].digest.bytes[0] % 8 == 0 }
-    let results = await run.executor.run(sample.map { task(requests[$0], isSilent: true) })
-    for (index, result) in zip(sample, results) {
-      guard try result.get().outputs != known[index] else { continue }
+    let sample = done.enumerated().filter { position, task in
+      position == 0 || keys[task.0].digest.bytes[0] % 8 == 0
+    }.compactMap { _, task in (try? task.1.get()).map { (index: task.0, outputs: $0.outputs) } }
+    let again = await run.executor.run(sample.map { task(requests[$0.index], isSilent: true) })
+    for ((index, outputs), result) in zip(sample, again) {
+      guard try result.get().outputs != outputs else { continue }
       throw TaskFailure(
         .error(
           "AX0912", at: stage.spec.nameSpan,

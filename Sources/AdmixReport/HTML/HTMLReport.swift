@@ -57,6 +57,8 @@ package enum HTMLReport {
       notes += broken.flatMap { stage in
         stage.warnings.filter { $0.severity == .error }.map { "\(stage.name): \($0.fact)" }
       }
+    } else if document.status == "running" {
+      (look, sign, headline) = ("warn", "…", "Still under way")
     } else if document.status == "interrupted" {
       (look, sign, headline) = ("bad", "✗", "Interrupted before it was finished")
     } else if !failed.isEmpty || document.status == "gated" {

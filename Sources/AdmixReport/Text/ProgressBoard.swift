@@ -1,3 +1,4 @@
+import AdmixEngine
 import AdmixModel
 
 /// What is under way, as lines for a terminal; it is told what happens and when.
@@ -58,7 +59,7 @@ package struct ProgressBoard: Sendable {
     let shown = running.prefix(isCrowded ? max(0, most - 1) : most)
     let widest = min(shown.map(\.name.count).max() ?? 0, max(8, width / 3))
     var lines = shown.map { name, stage in
-      Self.fit(Self.line(Self.padded(name, widest), stage, (now - stage.began).inSeconds), width)
+      Self.fit(Self.line(Self.padded(name, widest), stage, (now - stage.began).seconds), width)
     }
     if isCrowded {
       lines.append(
@@ -109,12 +110,5 @@ package struct ProgressBoard: Sendable {
     text.count > width
       ? text.prefix(max(0, width - 1)) + "…"
       : text + String(repeating: " ", count: width - text.count)
-  }
-}
-
-extension Duration {
-  fileprivate var inSeconds: Double {
-    let (seconds, attoseconds) = components
-    return Double(seconds) + Double(attoseconds) * 1e-18
   }
 }

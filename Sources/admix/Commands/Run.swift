@@ -100,18 +100,14 @@ struct Run: AsyncParsableCommand {
     switch record.status {
     case .succeeded: .done
     case .gated: .gateFailed
-    case .interrupted: .interrupted
+    case .interrupted, .running: .interrupted
     case .failed: failure(record)
     }
   }
 
   private func failure(_ record: RunRecord) -> Outcome {
     let reasons = Set(record.stages.compactMap(\.failureReason))
-    let codes = Set(record.stages.flatMap(\.failure).map(\.code))
-    if reasons.contains(.input) { return .inputMissing }
-    if reasons.contains(.waited) { return .waitedTooLong }
-    if reasons.contains(.notDeterministic) { return .notDeterministic }
-    return codes.isDisjoint(with: ["AX0904", "AX0905"]) ? .stageFailed : .storeUnusable
+    return Outcome.inOrder.first { reasons.contains($0.reason) }?.outcome ?? .stageFailed
   }
 }
 

@@ -13,6 +13,8 @@ struct Verify: AsyncParsableCommand {
   @OptionGroup var store: StoreArguments
 
   func run() async throws {
+    // Which store it is follows from the file.
+    _ = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
     let check = try Session.open(pipeline) { try engine.store.verify() }
     engine.store.close()
@@ -20,7 +22,7 @@ struct Verify: AsyncParsableCommand {
       Terminal.out(
         JSONValue.object([
           "sound": JSONValue(check.sound), "bytes": JSONValue(check.bytes),
-          "missing": .array(check.missing.map { .string($0.hex) }),
+          "missing": JSONValue(check.missing),
           "damaged": .array(check.damaged.map { .string($0.hex) }),
         ]).pretty + "\n")
     } else {
@@ -33,7 +35,7 @@ struct Verify: AsyncParsableCommand {
       Diagnostics([
         .error(
           "AX0914",
-          "\(Numbers.count(check.damaged.count, "object")) of the store \(check.damaged.count == 1 ? "is" : "are") damaged and \(check.missing.count) missing",
+          "\(Numbers.count(check.damaged.count, "object")) of the store \(check.damaged.count == 1 ? "is" : "are") damaged and \(check.missing) missing",
           cause: "the disk lost bytes, or somebody changed them",
           hint:
             "\(pipeline.runCommand) makes them anew; damaged ones lie in the store's folder 'rescued'"

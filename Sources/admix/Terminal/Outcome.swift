@@ -1,5 +1,4 @@
-import AdmixModel
-import Foundation
+import AdmixEngine
 
 /// How a command ends; the numbers are a contract with scripts (DESIGN: exit codes).
 enum Outcome: Int32, Error, CaseIterable {
@@ -30,5 +29,17 @@ enum Outcome: Int32, Error, CaseIterable {
     case .interrupted:
       "interrupted (143 when by SIGTERM); what is finished is kept, run again to go on"
     }
+  }
+}
+
+extension Outcome {
+  /// How a command ends for each reason of a failure; the first that occurred counts.
+  static let inOrder: [(reason: TaskFailure.Reason, outcome: Outcome)] = [
+    (.input, .inputMissing), (.waited, .waitedTooLong), (.notDeterministic, .notDeterministic),
+    (.store, .storeUnusable), (.failed, .stageFailed), (.cancelled, .interrupted),
+  ]
+
+  init(_ reason: TaskFailure.Reason) {
+    self = Self.inOrder.first { $0.reason == reason }?.outcome ?? .stageFailed
   }
 }
