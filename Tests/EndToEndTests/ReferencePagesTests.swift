@@ -10,7 +10,6 @@ struct ReferencePagesTests {
   @Test func pagesAreWhatTheProgramPrints() throws {
     let product = try Product()
     let folder = product.folder.appendingPathComponent("reference")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let answer = try product.admix("reference", "--to", "reference")
     #expect(answer.code == 0, "\(answer.err)")
     let checkedIn = testsFolder.deletingLastPathComponent().appendingPathComponent("docs/reference")
@@ -23,6 +22,29 @@ struct ReferencePagesTests {
     for name in made {
       expectGolden(try product.read("reference/\(name)"), "../../docs/reference/\(name)")
     }
+  }
+
+  @Test func aPageCanBeHadByItself() throws {
+    let product = try Product()
+    let one = try product.admix("reference", "mix", "--to", "pages", "--json")
+    #expect(try one.code == 0 && JSONValue(parsing: one.out)["written"]?.array?.count == 1)
+    #expect(product.exists("pages/mix.md") && !product.exists("pages/split.md"))
+    #expect(try product.read("pages/mix.md") == product.admix("reference", "mix").out)
+    #expect(try product.admix("reference", "mixx").code == 2)
+  }
+
+  /// A reader that goes away ends the program, and a file is given as it is.
+  @Test func filesAreShownAsTheyAre() throws {
+    let product = try Product()
+    try product.write("x\n" + (0..<200_000).map { "\($0)\n" }.joined(), to: "a.csv")
+    try product.write(
+      "admix: 1\nname: s\nstages:\n  a: {ingest: {from: a.csv}}\n  b: {export: {from: a, to: out/b.csv}}\n",
+      to: "pipeline.yaml")
+    #expect(try product.admix("run").code == 0)
+    let same = try product.shell("admix show pipeline.yaml b | cmp - out/b.csv")
+    #expect(same.code == 0, "\(same.out) \(same.err)")
+    let cut = try product.shell("admix show pipeline.yaml b | head -c 4; echo")
+    #expect(cut.out == "x\n0\n\n" && cut.err.isEmpty, "\(cut.err)")
   }
 
   /// A metric that a stage gives and no page tells of, or the other way round.

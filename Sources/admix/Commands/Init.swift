@@ -24,7 +24,7 @@ struct Init: AsyncParsableCommand {
     }
     var written: [String] = []
     do {
-      if !folder.isEmpty { try Self.makeFolder(folder) }
+      if !folder.isEmpty { try OutputFile.makeFolder(folder) }
       try OutputFile.write(Self.pipeline, to: file)
       written.append(file)
       let ignore = Self.beside(file, ".gitignore")
@@ -48,16 +48,6 @@ struct Init: AsyncParsableCommand {
   private static func beside(_ file: String, _ name: String) -> String {
     let folder = (file as NSString).deletingLastPathComponent
     return folder.isEmpty ? name : folder + "/" + name
-  }
-
-  private static func makeFolder(_ path: String) throws(Diagnostic) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw .error(
-        "AX0317", "the folder '\(path)' cannot be made",
-        cause: "a file is in the way, or its parent may not be written to")
-    }
   }
 
   static let pipeline = """

@@ -1,5 +1,6 @@
 import AdmixEngine
 import AdmixModel
+import AdmixReport
 import AdmixSpec
 import AdmixStages
 import ArgumentParser
@@ -12,21 +13,13 @@ struct Reference: AsyncParsableCommand {
   @Argument(help: "The page, such as ingest or metrics; all of them unless given.") var page:
     String?
   @Option(
-    help: .init("Writes every page into this folder instead.", valueName: "folder"),
+    help: .init("Writes into this folder instead, a file to a page.", valueName: "folder"),
     completion: .directory)
   var to: String?
   @Flag(help: "Prints one JSON document on standard output.") var json = false
 
   func run() async throws {
     let pages = BuiltinReference.pages + [CommandsPage.page]
-    if let to {
-      do {
-        for page in pages { try OutputFile.write(page.text, to: "\(to)/\(page.name).md") }
-        try OutputFile.write(Self.index(pages), to: to + "/README.md")
-      } catch { throw Complaint.fail(Diagnostics([error]), .stageFailed, json: json) }
-      Terminal.error("wrote \(pages.count + 1) pages to \(to)\n")
-      return
-    }
     let wanted = pages.filter { page == nil || page == $0.name }
     if let page, wanted.isEmpty {
       let near = Spelling.closest(to: page, among: pages.map(\.name)).map {
@@ -36,6 +29,10 @@ struct Reference: AsyncParsableCommand {
         "There is no page '\(page)'.\(near ?? "") Pages: \(pages.map(\.name).joined(separator: ", "))."
       )
     }
+    if let to {
+      try write(wanted, index: page == nil ? Self.index(pages) : nil, into: to)
+      return
+    }
     if json {
       Terminal.out(
         JSONValue.object([
@@ -44,6 +41,23 @@ struct Reference: AsyncParsableCommand {
         ]).pretty + "\n")
     } else {
       Terminal.out(wanted.map(\.text).joined(separator: "\n"))
+    }
+  }
+
+  private func write(
+    _ pages: [AdmixSpec.Reference.Page], index: String?, into folder: String
+  ) throws {
+    var files = pages.map { ("\(folder)/\($0.name).md", $0.text) }
+    if let index { files.append((folder + "/README.md", index)) }
+    do {
+      try OutputFile.makeFolder(folder)
+      for (path, text) in files { try OutputFile.write(text, to: path) }
+    } catch { throw Complaint.fail(Diagnostics([error]), .stageFailed, json: json) }
+    if json {
+      Terminal.out(
+        JSONValue.object(["written": .array(files.map { .string($0.0) })]).pretty + "\n")
+    } else {
+      Terminal.error("wrote \(Numbers.count(files.count, "page")) to \(folder)\n")
     }
   }
 

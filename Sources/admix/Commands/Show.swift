@@ -58,14 +58,15 @@ struct Show: AsyncParsableCommand {
   private func show(
     _ artifact: Artifact, _ engine: Engine, _ stage: Graph.Stage, profile: Artifact?
   ) throws {
-    let content = try engine.store.content(of: artifact)
     switch artifact.kind {
     case .report:
+      let content = try engine.store.content(of: artifact)
       let report = try CanonicalJSON.decode(CheckReport.self, from: content)
       Terminal.out(
         pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
     case .dataset:
-      let manifest = try CanonicalJSON.decode(DatasetManifest.self, from: content)
+      let manifest = try CanonicalJSON.decode(
+        DatasetManifest.self, from: engine.store.content(of: artifact))
       let access = WorkerArtifacts(
         objects: engine.store.objects, folder: NSTemporaryDirectory(),
         small: { try engine.store.content(of: $0) })
@@ -80,6 +81,7 @@ struct Show: AsyncParsableCommand {
         try preview(manifest, profile, access)
       }
     case .model:
+      let content = try engine.store.content(of: artifact)
       if let report = try stage.kind.explain(content) {
         Terminal.out(
           pipeline.json ? try JSONValue(encoding: report).pretty + "\n" : CheckText.plain(report))
@@ -94,14 +96,32 @@ struct Show: AsyncParsableCommand {
             "bytes": JSONValue(artifact.bytes),
             "rows": artifact.rows.map { JSONValue($0) } ?? .null,
           ]).pretty + "\n")
-      } else if Terminal.outIsTerminal, String(data: content, encoding: .utf8) == nil {
-        // Bytes that are no text make a mess of a terminal.
+      } else {
+        try copy(artifact, engine)
+      }
+    }
+  }
+
+  /// Writes a file out block by block; one that is no text not to a terminal, which it would spoil.
+  private func copy(_ artifact: Artifact, _ engine: Engine) throws {
+    let size = 1 << 20
+    guard !engine.store.isInline(artifact) else {
+      Terminal.out([UInt8](try engine.store.content(of: artifact)))
+      return
+    }
+    let file = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: engine.store.objects.path(of: artifact.digest)))
+    defer { try? file.close() }
+    var isFirst = true
+    while let block = try file.read(upToCount: size), !block.isEmpty {
+      if isFirst, Terminal.outIsTerminal, block.contains(0) {
         let rows = artifact.rows.map { "\(Numbers.count($0)) rows, " } ?? ""
         Terminal.out(
           "a file of \(rows)\(Numbers.bytes(artifact.bytes)), SHA-256 \(artifact.digest.hex)\n")
-      } else {
-        FileHandle.standardOutput.write(content)
+        return
       }
+      isFirst = false
+      Terminal.out([UInt8](block))
     }
   }
 

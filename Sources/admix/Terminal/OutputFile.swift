@@ -19,4 +19,14 @@ enum OutputFile {
       "AX0317", "'\(path)' cannot be written",
       cause: reason.prefix(1).lowercased() + reason.dropFirst())
   }
+
+  static func makeFolder(_ path: String) throws(Diagnostic) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw .error(
+        "AX0317", "the folder '\(path)' cannot be made",
+        cause: "a file is in the way, or its parent may not be written to")
+    }
+  }
 }
