@@ -11,6 +11,12 @@ package struct Engine: Sendable {
     package var allowsNetwork: Bool
     /// Stages to run whatever is known; an empty name means all.
     package var forced: Set<String>
+    /// The stages that take part; all where nil.
+    package var selected: Set<String>?
+    /// How many there are of each token that stages take; one of those not named.
+    package var tokens: [String: Int]
+    /// Bytes that all tasks together may say they take.
+    package var memory: Int
     package var keepsGoing: Bool
     package var waitLimit: Duration?
     /// Whether a sample of the tasks that are done is done twice and compared.
@@ -18,13 +24,17 @@ package struct Engine: Sendable {
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
-      allowsNetwork: Bool = true, forced: Set<String> = [], keepsGoing: Bool = false,
+      allowsNetwork: Bool = true, forced: Set<String> = [], selected: Set<String>? = nil,
+      tokens: [String: Int] = [:], memory: Int? = nil, keepsGoing: Bool = false,
       waitLimit: Duration? = nil, checksDeterminism: Bool = false
     ) {
       self.jobs = jobs
       self.distdirs = distdirs
       self.allowsNetwork = allowsNetwork
       self.forced = forced
+      self.selected = selected
+      self.tokens = tokens
+      self.memory = memory ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
       self.keepsGoing = keepsGoing
       self.waitLimit = waitLimit
       self.checksDeterminism = checksDeterminism
@@ -50,7 +60,8 @@ package struct Engine: Sendable {
   private func planner(_ graph: Graph) -> Planner {
     Planner(
       graph: graph, store: store, locator: locator,
-      deliveries: Deliveries(root: root, store: store), forced: options.forced)
+      deliveries: Deliveries(root: root, store: store), forced: options.forced,
+      selected: options.selected)
   }
 
   package func plan(_ graph: Graph) throws -> Plan { try planner(graph).plan() }
@@ -61,6 +72,7 @@ package struct Engine: Sendable {
   ) async throws -> RunRecord {
     let begin = ContinuousClock.now
     let started = Date().timeIntervalSince1970
+    let capacity = try capacity(for: graph)
     let planner = planner(graph)
     let plan = try planner.plan(toleratesFailures: options.keepsGoing)
     var record = RunRecord(
@@ -86,7 +98,7 @@ package struct Engine: Sendable {
     try store.beginRun(
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
     let active = ActiveRun(
-      uuid: uuid, store: store, locator: locator, executor: LocalExecutor(jobs: options.jobs),
+      uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
       checksDeterminism: options.checksDeterminism, send: events)
     defer { active.cleanUp() }
@@ -110,11 +122,33 @@ package struct Engine: Sendable {
     return record
   }
 
+  /// What this machine has for the stages; one that could never run is an error.
+  private func capacity(for graph: Graph) throws -> Resources {
+    var capacity = Resources(cpu: max(1, options.jobs), memory: options.memory)
+    var problems = Diagnostics()
+    for stage in graph.stages {
+      for (token, count) in stage.policy.resources.tokens.sorted(by: { $0.key < $1.key }) {
+        let all = options.tokens[token] ?? 1
+        capacity.tokens[token] = all
+        if count <= all { continue }
+        problems.append(
+          .error(
+            "AX0319", at: stage.spec.options["resources"]?[token]?.span ?? stage.spec.nameSpan,
+            "stage '\(stage.name)' takes \(count) of '\(token)', and there is \(all)",
+            cause: options.tokens[token] == nil ? "what is not counted is there once" : nil,
+            hint: "--resource \(token)=\(count) says there are so many"))
+      }
+    }
+    if problems.hasErrors { throw TaskFailure(problems) }
+    return capacity
+  }
+
   private static func unchanged(_ stage: Graph.Stage, _ planned: Plan.Stage) -> StageRecord {
     let outputs = planned.outputs ?? StageOutputs()
     return StageRecord(
       name: stage.name, kind: stage.description.name,
-      status: planned.action == .gated ? .gated : .cached, why: [], seconds: 0,
+      status: planned.action == .gated ? .gated : planned.action == .off ? .skipped : .cached,
+      why: [], seconds: 0,
       inputs: stage.inputs, after: stage.after, artifacts: outputs.artifacts,
       outputs: stage.kind.outputs, gates: outputs.gates, warnings: outputs.warnings,
       sources: Array(planned.sources.joined()), files: outputs.deliveries.map(\.path), failure: [],

@@ -41,15 +41,56 @@ extension Store {
     }
   }
 
+  /// The digests of those of these files that are remembered as they are.
+  package func digests(of files: [FileIdentity]) throws -> [FileIdentity: Digest] {
+    if files.count < 4 {
+      var all: [FileIdentity: Digest] = [:]
+      for file in files { all[file] = try digest(of: file) }
+      return all
+    }
+    let now = Dictionary(files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    var all: [FileIdentity: Digest] = [:]
+    let portion = 256
+    let marks = repeatElement("?", count: portion).joined(separator: ",")
+    for start in stride(from: 0, to: files.count, by: portion) {
+      var paths = files[start..<min(start + portion, files.count)].map(\.path)
+      paths += repeatElement(paths[0], count: portion - paths.count)
+      try read { db in
+        let rows = try Row.fetchCursor(
+          db.cachedStatement(
+            sql: """
+              SELECT path, dev, ino, size, mtime_ns, ctime_ns, digest FROM stat_memo
+              WHERE path IN (\(marks))
+              """), arguments: StatementArguments(paths))
+        while let row = try rows.next() {
+          guard let file = now[try row.value(0)] else { continue }
+          let known: [Int64] = try (1...5).map { try row.value($0) }
+          guard known == [file.device, file.inode, file.size, file.modified, file.changed] else {
+            continue
+          }
+          all[file] = Digest(bytes: [UInt8](try row.value(6, as: Data.self)))
+        }
+      }
+    }
+    return all
+  }
+
   package func remember(_ digest: Digest, of file: FileIdentity) throws {
-    if isReadOnly { return }
+    try remember([(digest, file)])
+  }
+
+  package func remember(_ files: [(digest: Digest, file: FileIdentity)]) throws {
+    if isReadOnly || files.isEmpty { return }
     try write { db in
-      try db.execute(
-        sql: "INSERT OR REPLACE INTO stat_memo VALUES(?, ?, ?, ?, ?, ?, ?)",
-        arguments: [
-          file.path, file.device, file.inode, file.size, file.modified, file.changed,
-          Data(digest.bytes),
-        ])
+      let insert = try db.cachedStatement(
+        sql: "INSERT OR REPLACE INTO stat_memo VALUES(?, ?, ?, ?, ?, ?, ?)")
+      for (digest, file) in files {
+        try insert.execute(
+          arguments: [
+            file.path, file.device, file.inode, file.size, file.modified, file.changed,
+            Data(digest.bytes),
+          ])
+      }
     }
   }
 

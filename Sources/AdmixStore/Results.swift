@@ -16,13 +16,52 @@ package struct StoredResult: Sendable {
   package var run: String
 }
 
+/// What was done for a fingerprint and what it gave, ready to be made visible.
+///
+/// Large contents are durable before it is committed.
+package struct Finding: Sendable {
+  package var fingerprint: Fingerprint
+  package var scope: Scope
+  package var kind: String
+  package var outputs: [String: [Artifact]]
+  /// Of the small outputs.
+  package var contents: [Digest: Data]
+  /// The rest, as the engine encodes it.
+  package var body: Data
+  package var run: String
+
+  package init(
+    _ fingerprint: Fingerprint, scope: Scope, kind: String, outputs: [String: [Artifact]],
+    contents: [Digest: Data], body: Data, run: String
+  ) {
+    self.fingerprint = fingerprint
+    self.scope = scope
+    self.kind = kind
+    self.outputs = outputs
+    self.contents = contents
+    self.body = body
+    self.run = run
+  }
+}
+
 extension Store {
   /// The newest result of a fingerprint whose bytes are all there.
-  package func result(for key: Digest) throws -> StoredResult? {
-    guard let (found, lacksContent) = try read({ db in try Self.result(db, key: key) }),
-      !lacksContent, found.outputs.values.joined().allSatisfy(isPresent)
-    else { return nil }
-    return found
+  package func result(for key: Digest) throws -> StoredResult? { try results(for: [key])[key] }
+
+  /// The same for many fingerprints; those without such a result are absent.
+  package func results(for keys: [Digest]) throws -> [Digest: StoredResult] {
+    var all: [Digest: StoredResult] = [:]
+    all.reserveCapacity(keys.count)
+    // Questions of one size, so that the statement is made once.
+    let portion = keys.count < 8 ? 1 : 256
+    for start in stride(from: 0, to: keys.count, by: portion) {
+      let some = keys[start..<min(start + portion, keys.count)]
+      let found = try read { db in try Self.results(db, some, padded: portion) }
+      for (key, result) in found where result.outputs.values.joined().allSatisfy(isPresent) {
+        all[key] = result
+      }
+    }
+    return all
   }
 
   private func isPresent(_ artifact: Artifact) -> Bool {
@@ -42,44 +81,61 @@ extension Store {
     }
   }
 
-  private static func result(_ db: Database, key: Digest) throws -> (StoredResult, Bool)? {
-    guard
-      let row = try Row.fetchOne(
-        db.cachedStatement(
-          sql: """
-            SELECT result.id, result.action, result.body, result.run FROM action
-            JOIN result ON result.action = action.id WHERE action.key = ?
-            ORDER BY result.id DESC LIMIT 1
-            """), arguments: [Data(key.bytes)])
-    else { return nil }
-    return try result(db, row)
-  }
-
-  /// The result, and whether the content of a small output is gone.
-  private static func result(_ db: Database, _ row: Row) throws -> (StoredResult, Bool) {
-    let id: Int64 = try row.value(0)
-    var outputs: [String: [Artifact]] = [:]
-    var lacksContent = false
+  /// Leaves out a result when the content of a small output is gone.
+  private static func results(_ db: Database, _ keys: ArraySlice<Digest>, padded count: Int) throws
+    -> [Digest: StoredResult]
+  {
+    func marks(_ count: Int) -> String {
+      repeatElement("?", count: count).joined(separator: ",")
+    }
+    func padded<Value>(_ values: [Value]) -> [Value] {
+      values + repeatElement(values[0], count: max(0, count - values.count))
+    }
+    if keys.isEmpty { return [:] }
+    var found: [Int64: (key: Digest, result: StoredResult)] = [:]
     let rows = try Row.fetchCursor(
       db.cachedStatement(
         sql: """
-          SELECT port, kind, digest, size, rows, content IS NULL FROM result_output
-          LEFT JOIN object ON object.id = result_output.object WHERE result = ? ORDER BY port, ordinal
-          """), arguments: [id])
-    while let output = try rows.next() {
+          SELECT action.key, result.id, result.action, result.body, result.run
+          FROM action JOIN result ON result.action = action.id
+          WHERE action.key IN (\(marks(count)))
+          AND result.id = (SELECT max(id) FROM result AS newer WHERE newer.action = action.id)
+          """), arguments: StatementArguments(padded(keys.map { Data($0.bytes) })))
+    while let row = try rows.next() {
+      guard let key = Digest(bytes: [UInt8](try row.value(0, as: Data.self))) else { continue }
+      let id: Int64 = try row.value(1)
+      found[id] = (
+        key,
+        StoredResult(
+          id: id, action: try row.value(2), outputs: [:],
+          body: Data(try row.value(3, as: String.self).utf8), run: try row.value(4))
+      )
+    }
+    if found.isEmpty { return [:] }
+    var lacksContent: Set<Int64> = []
+    let outputs = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: """
+          SELECT result, port, kind, digest, size, rows, content IS NULL FROM result_output
+          LEFT JOIN object ON object.id = result_output.object
+          WHERE result IN (\(marks(count))) ORDER BY result, port, ordinal
+          """), arguments: StatementArguments(padded(found.keys.sorted())))
+    while let row = try outputs.next() {
+      let id: Int64 = try row.value(0)
       // A row that is gone took its content with it.
-      guard try output.value(2, as: Data?.self) != nil else {
-        lacksContent = true
+      guard try row.value(3, as: Data?.self) != nil else {
+        lacksContent.insert(id)
         continue
       }
-      let artifact = try artifact(output, at: 1)
-      outputs[try output.value(0), default: []].append(artifact)
-      if isInline(artifact.kind, bytes: artifact.bytes), try output.value(5) { lacksContent = true }
+      let artifact = try artifact(row, at: 2)
+      found[id]?.result.outputs[try row.value(1), default: []].append(artifact)
+      if isInline(artifact.kind, bytes: artifact.bytes), try row.value(6) {
+        lacksContent.insert(id)
+      }
     }
-    let result = StoredResult(
-      id: id, action: try row.value(1), outputs: outputs,
-      body: Data(try row.value(2, as: String.self).utf8), run: try row.value(3))
-    return (result, lacksContent)
+    var results: [Digest: StoredResult] = [:]
+    for (id, entry) in found where !lacksContent.contains(id) { results[entry.key] = entry.result }
+    return results
   }
 
   private static func artifact(_ row: Row, at index: Int) throws -> Artifact {
@@ -114,47 +170,53 @@ extension Store {
     }
   }
 
-  /// Makes a result visible: the fingerprint with its components, outputs, and contents of the
-  /// small ones, in one transaction.
+  /// Makes a result visible.
   ///
-  /// Large contents are durable before this is called.
-  ///
-  /// - Parameters:
-  ///   - isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
+  /// - Parameter isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
   @discardableResult
   package func commit(
-    _ fingerprint: Fingerprint, scope: Scope, kind: String, outputs: [String: [Artifact]],
-    contents: [Digest: Data], body: Data, run: String,
-    isLastSuccess: (pipeline: String, stage: String)? = nil
+    _ finding: Finding, isLastSuccess: (pipeline: String, stage: String)? = nil
   ) throws -> StoredResult {
     try write { db in
-      let action = try Self.action(db, fingerprint, scope: scope, kind: kind)
-      try db.execute(
-        sql: "INSERT INTO result(action, run, created_ns, body) VALUES(?, ?, ?, ?)",
-        arguments: [action, run, Self.now(), String(decoding: body, as: UTF8.self)])
-      let result = db.lastInsertedRowID
-      for (port, artifacts) in outputs.sorted(by: { $0.key < $1.key }) {
-        for (ordinal, artifact) in artifacts.enumerated() {
-          let object = try Self.object(db, artifact, contents[artifact.digest])
-          try db.execute(
-            sql: """
-              INSERT INTO result_output(result, port, ordinal, object, kind, rows)
-              VALUES(?, ?, ?, ?, ?, ?)
-              """,
-            arguments: [
-              result, port, ordinal, object, artifact.kind.rawValue, artifact.rows,
-            ])
-        }
-      }
+      let result = try Self.insert(db, finding)
       if let name = isLastSuccess {
         try db.execute(
           sql: "INSERT OR REPLACE INTO last_success VALUES(?, ?, ?)",
-          arguments: [name.pipeline, name.stage, action])
+          arguments: [name.pipeline, name.stage, result.action])
       }
-      try db.execute(
-        sql: "DELETE FROM lease WHERE key = ?", arguments: [Data(fingerprint.digest.bytes)])
-      return StoredResult(id: result, action: action, outputs: outputs, body: body, run: run)
+      return result
     }
+  }
+
+  /// Makes several visible at once, for the price of one.
+  package func commit(_ findings: [Finding]) throws {
+    if findings.isEmpty { return }
+    try write { db in for finding in findings { _ = try Self.insert(db, finding) } }
+  }
+
+  private static func insert(_ db: Database, _ finding: Finding) throws -> StoredResult {
+    let action = try action(db, finding.fingerprint, scope: finding.scope, kind: finding.kind)
+    try db.cachedStatement(
+      sql: "INSERT INTO result(action, run, created_ns, body) VALUES(?, ?, ?, ?)"
+    ).execute(
+      arguments: [action, finding.run, now(), String(decoding: finding.body, as: UTF8.self)])
+    let result = db.lastInsertedRowID
+    let insert = try db.cachedStatement(
+      sql: """
+        INSERT INTO result_output(result, port, ordinal, object, kind, rows)
+        VALUES(?, ?, ?, ?, ?, ?)
+        """)
+    for (port, artifacts) in finding.outputs.sorted(by: { $0.key < $1.key }) {
+      for (ordinal, artifact) in artifacts.enumerated() {
+        let object = try object(db, artifact, finding.contents[artifact.digest])
+        try insert.execute(
+          arguments: [result, port, ordinal, object, artifact.kind.rawValue, artifact.rows])
+      }
+    }
+    try db.cachedStatement(sql: "DELETE FROM lease WHERE key = ?").execute(
+      arguments: [Data(finding.fingerprint.digest.bytes)])
+    return StoredResult(
+      id: result, action: action, outputs: finding.outputs, body: finding.body, run: finding.run)
   }
 
   private static func action(
@@ -162,12 +224,11 @@ extension Store {
   ) throws -> Int64 {
     let key = Data(fingerprint.digest.bytes)
     if let known = try Int64.fetchOne(
-      db, sql: "SELECT id FROM action WHERE key = ?", arguments: [key])
+      db.cachedStatement(sql: "SELECT id FROM action WHERE key = ?"), arguments: [key])
     {
       return known
     }
-    try db.execute(
-      sql: "INSERT INTO action(key, scope, kind) VALUES(?, ?, ?)",
+    try db.cachedStatement(sql: "INSERT INTO action(key, scope, kind) VALUES(?, ?, ?)").execute(
       arguments: [key, scope.rawValue, kind])
     let id = db.lastInsertedRowID
     let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO action_part VALUES(?, ?, ?, ?)")
@@ -181,10 +242,10 @@ extension Store {
   {
     let digest = Data(artifact.digest.bytes)
     if let row = try Row.fetchOne(
-      db,
-      sql:
-        "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) FROM object WHERE digest = ?1",
-      arguments: [digest, artifact.bytes, content])
+      db.cachedStatement(
+        sql:
+          "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) FROM object WHERE digest = ?1"
+      ), arguments: [digest, artifact.bytes, content])
     {
       let id: Int64 = try row.value(0)
       // What was lost or damaged is as it was again.
@@ -195,11 +256,11 @@ extension Store {
       }
       return id
     }
-    try db.execute(
-      sql: "INSERT INTO object(digest, size, content) VALUES(?, ?, ?)",
-      arguments: [
-        digest, artifact.bytes, isInline(artifact.kind, bytes: artifact.bytes) ? content : nil,
-      ])
+    try db.cachedStatement(sql: "INSERT INTO object(digest, size, content) VALUES(?, ?, ?)")
+      .execute(
+        arguments: [
+          digest, artifact.bytes, isInline(artifact.kind, bytes: artifact.bytes) ? content : nil,
+        ])
     return db.lastInsertedRowID
   }
 

@@ -17,7 +17,6 @@ package struct RunStageRow: Sendable {
   package var name: String
   package var kind: String
   package var status: String
-  package var result: StoredResult?
   package var body: Data
 }
 
@@ -84,16 +83,13 @@ extension Store {
       try Row.fetchAll(
         db,
         sql: """
-          SELECT run_stage.name, run_stage.kind, run_stage.status, run_stage.body, action.key AS key
-          FROM run_stage JOIN run ON run.id = run_stage.run
-          LEFT JOIN action ON action.id = run_stage.action WHERE run.uuid = ? ORDER BY ordinal
+          SELECT run_stage.name, run_stage.kind, run_stage.status, run_stage.body
+          FROM run_stage JOIN run ON run.id = run_stage.run WHERE run.uuid = ? ORDER BY ordinal
           """, arguments: [uuid])
     }
     return try rows.map { row in
-      let key = try row.value(4, as: Data?.self).flatMap { Digest(bytes: [UInt8]($0)) }
-      return RunStageRow(
+      RunStageRow(
         name: try row.value(0), kind: try row.value(1), status: try row.value(2),
-        result: try key.flatMap { try result(for: $0) },
         body: Data(try row.value(3, as: String.self).utf8))
     }
   }

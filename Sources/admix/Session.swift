@@ -95,19 +95,35 @@ struct StoreArguments: ParsableArguments {
   /// - Parameter onlyAsks: the command only asks; where nothing ran yet there is nothing to ask, and
   ///   no folder is left behind.
   func engine(
-    _ pipeline: PipelineArguments, jobs: Int? = nil, forced: Set<String> = [],
-    keepsGoing: Bool = false, waitLimit: Duration? = nil, checksDeterminism: Bool = false,
-    onlyAsks: Bool = false
+    _ pipeline: PipelineArguments, onlyAsks: Bool = false,
+    _ set: (inout Engine.Options) -> Void = { _ in }
   ) throws -> Engine {
     let root = pipeline.root
     let folder =
       store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
     let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
-    var options = Engine.Options(
-      distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,
-      waitLimit: waitLimit, checksDeterminism: checksDeterminism)
-    if let jobs { options.jobs = jobs }
+    var options = Engine.Options(distdirs: distdirs, allowsNetwork: !offline)
+    set(&options)
     return Engine(store: store, root: root, options: options)
+  }
+}
+
+/// Which stages of a pipeline are meant.
+struct SelectionArguments: ParsableArguments {
+  @Option(
+    help: .init(
+      "This stage with what it rests on, and nothing else. Repeatable.", valueName: "stage"))
+  var only: [String] = []
+
+  @Option(
+    help: .init(
+      "This stage with everything that reads from it. Repeatable.", valueName: "stage"))
+  var downstream: [String] = []
+
+  func selected(in graph: Graph, _ pipeline: PipelineArguments) throws -> Set<String>? {
+    for name in only + downstream { _ = try Session.stage(name, in: graph, pipeline) }
+    return only.isEmpty && downstream.isEmpty
+      ? nil : graph.selection(only: only, downstream: downstream)
   }
 }
 

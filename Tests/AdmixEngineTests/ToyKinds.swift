@@ -3,9 +3,10 @@ import AdmixEngine
 import AdmixModel
 import AdmixSpec
 import Foundation
+import Synchronization
 
 /// Stage kinds that do next to nothing, so that what is tested is the engine.
-let toys = StageRegistry([Numbers.self, Scale.self, Judge.self, Deliver.self])
+let toys = StageRegistry([Numbers.self, Scale.self, Judge.self, Deliver.self, Work.self])
 
 /// Gives the numbers from 1, or those of its file; a number is a line of text.
 struct Numbers: StageKind {
@@ -145,5 +146,70 @@ struct Deliver: StageKind {
   func drive(_ stage: any StageContext) async throws -> StageOutputs {
     guard let input = stage.inputs["from"] else { return StageOutputs() }
     return StageOutputs(deliveries: [Delivery(artifact: input, path: path)])
+  }
+}
+
+/// Does tasks that take their time, and says how many were at work at once.
+struct Work: StageKind {
+  static let description = KindDescription(
+    name: "work", revision: 1, summary: "Takes time.",
+    fields: [
+      .optional("tasks", .count, default: 1, "How many tasks."),
+      .optional("milliseconds", .count, default: 20, "How long each takes."),
+      .optional("fails", .count, default: 0, "How many times it fails before it does not."),
+    ], outputs: ["done"], usesRandomness: true, example: "work: {tasks: 3}")
+
+  /// By the salt of the stage, since tests run side by side.
+  static let watch = Mutex<[String: Watch]>([:])
+  struct Watch: Equatable {
+    var now = 0
+    var most = 0
+    var failures = 0
+  }
+
+  let tasks: Int
+  let milliseconds: Int
+  let fails: Int
+
+  init(_ options: OptionValues, report: inout Diagnostics) {
+    tasks = options["tasks"]?.int ?? 0
+    milliseconds = options["milliseconds"]?.int ?? 0
+    fails = options["fails"]?.int ?? 0
+  }
+
+  func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    let failures = Self.watch.withLock { watch in
+      watch[stage.salt, default: Watch()].failures += 1
+      return watch[stage.salt]?.failures ?? 0
+    }
+    if failures <= fails { throw TaskFailure(.error("AX0999", "it fails")) }
+    _ = try await stage.run(
+      (0..<tasks).map {
+        TaskRequest(
+          step: "wait",
+          parameters: [
+            "number": JSONValue($0), "salt": .string(stage.salt),
+            "milliseconds": JSONValue(milliseconds),
+          ])
+      })
+    return StageOutputs([
+      "done": try stage.artifacts.publish(Data("done".utf8), kind: .statistics, rows: tasks)
+    ])
+  }
+
+  func perform(_ task: any TaskContext) throws -> TaskOutputs {
+    let salt = task.request.parameters["salt"]?.string ?? ""
+    Self.watch.withLock { watch in
+      var mine = watch[salt] ?? Watch()
+      mine.now += 1
+      mine.most = max(mine.most, mine.now)
+      watch[salt] = mine
+    }
+    defer { Self.watch.withLock { $0[salt]?.now -= 1 } }
+    for _ in 0..<(task.request.parameters["milliseconds"]?.int ?? 0) {
+      try task.checkCancellation()
+      usleep(1_000)
+    }
+    return TaskOutputs(value: 1)
   }
 }

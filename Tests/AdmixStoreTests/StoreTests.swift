@@ -27,8 +27,10 @@ struct StoreTests {
       "rows": [Artifact(kind: .partition, digest: digest, bytes: bytes, rows: 3)],
     ]
     return try store.commit(
-      key, scope: .stage, kind: "toy", outputs: outputs, contents: [Digest(of: report): report],
-      body: Data("{\"text\":\"\(text)\"}".utf8), run: "run", isLastSuccess: ("pipeline", text))
+      Finding(
+        key, scope: .stage, kind: "toy", outputs: outputs, contents: [Digest(of: report): report],
+        body: Data("{\"text\":\"\(text)\"}".utf8), run: "run"),
+      isLastSuccess: ("pipeline", text))
   }
 
   @Test func givesBackWhatWasCommitted() throws {

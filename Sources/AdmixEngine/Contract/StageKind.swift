@@ -173,6 +173,8 @@ package struct TaskFailure: Error, Sendable {
     case failed
     /// A source is missing, has another digest, or moved while it was read (exit code 7).
     case input
+    /// The stage's own limit of time was over.
+    case timeout
     /// Another run was at work on the same stage for longer than one cared to wait (exit code 8).
     case waited
     /// The same task gave something else the second time (exit code 10).

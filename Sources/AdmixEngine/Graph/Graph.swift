@@ -13,6 +13,7 @@ package struct Graph: Sendable {
     package var after: [String]
     /// The schemas of its outputs as far as they are known before anything runs.
     package var schemas: [String: Schema]
+    package var policy = StagePolicy()
 
     package var name: String { spec.name }
   }
@@ -48,7 +49,8 @@ package struct Graph: Sendable {
       }
       let kind = type.init(stage.options, report: &report)
       var node = Stage(
-        spec: stage, kind: kind, description: type.description, inputs: [], after: [], schemas: [:])
+        spec: stage, kind: kind, description: type.description, inputs: [], after: [], schemas: [:],
+        policy: StagePolicy(stage.options, report: &report))
       var known: [String: Schema] = [:]
       for edge in stage.edges {
         if edge.kind == .order {
@@ -108,6 +110,24 @@ package struct Graph: Sendable {
       }
     }
     return order
+  }
+
+  /// Some stages with what they rest on, and with what rests on others.
+  ///
+  /// - Parameters:
+  ///   - only: stages to be made.
+  ///   - downstream: stages to be made with all that reads from them or waits for them.
+  package func selection(only: [String], downstream: [String]) -> Set<String> {
+    var wanted = Set(only + downstream)
+    var reached = Set(downstream)
+    for stage in stages
+    where stage.inputs.contains(where: { reached.contains($0.stage) })
+      || stage.after.contains(where: reached.contains)
+    {
+      reached.insert(stage.name)
+      wanted.insert(stage.name)
+    }
+    return wanted.reduce(into: wanted) { $0.formUnion(ancestors(of: $1)) }
   }
 
   /// The stages that this one rests on, itself not included.

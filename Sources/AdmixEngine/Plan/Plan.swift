@@ -15,6 +15,8 @@ package struct Plan: Sendable {
     case depends
     /// A gate it waits for has failed.
     case gated
+    /// It takes no part: `when` is false, here or for what it reads, or it was not asked for.
+    case off
   }
 
   package struct Stage: Sendable {
@@ -27,6 +29,8 @@ package struct Plan: Sendable {
     package var result: StoredResult?
     package var outputs: StageOutputs?
     package var sources: [[SourceFile]]
+    /// For one that takes no part: why not, in words.
+    package var offBecause: String?
     /// The last success is not this result: "why" has to compare with another one from now on.
     package var isNewlyCurrent: Bool
   }
@@ -46,7 +50,7 @@ package struct Plan: Sendable {
 
   /// Whether a run would change nothing at all.
   package var isClean: Bool {
-    stages.allSatisfy { ($0.action == .hit || $0.action == .gated) && !$0.isNewlyCurrent }
+    stages.allSatisfy { [.hit, .gated, .off].contains($0.action) && !$0.isNewlyCurrent }
   }
 
   package var isStale: Bool { stages.contains { $0.action == .run || $0.action == .depends } }
@@ -60,15 +64,22 @@ package struct Planner: Sendable {
   let deliveries: Deliveries
   /// Stages to run whatever is known; an empty name means all of them.
   let forced: Set<String>
+  /// The stages that take part; all where nil.
+  let selected: Set<String>?
 
   /// - Parameter toleratesFailures: whether a stage whose sources cannot be located is planned to run,
   ///   where it will fail by itself, instead of ending the plan.
   package func plan(toleratesFailures: Bool = false) throws -> Plan {
     let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
+    // Most stages are what they were last time: those results are fetched together.
+    let recent = try store.stageResults(for: Array(Set(lastKeys.values)))
     var plan = Plan()
     for stage in graph.stages {
       do {
-        plan.append(try planned(stage, plan, lastKeys[stage.name]))
+        let entry = try planned(stage, { plan[$0] }, lastKeys[stage.name]) { key in
+          try recent[key] ?? store.stageResult(for: key)
+        }
+        plan.append(entry)
       } catch let failure as TaskFailure where toleratesFailures {
         plan.append(
           Plan.Stage(
@@ -81,23 +92,40 @@ package struct Planner: Sendable {
   }
 
   /// The same for one stage during a run, when everything before it has ended.
-  func planned(_ stage: Graph.Stage, _ plan: Plan, store: Store) throws -> Plan.Stage {
-    try planned(stage, plan, store.lastKey(pipeline: graph.spec.name, stage: stage.name))
+  ///
+  /// - Parameter plan: the stages before it as they ended.
+  func planned(_ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?) throws -> Plan.Stage {
+    try planned(
+      stage, plan, store.lastKey(pipeline: graph.spec.name, stage: stage.name),
+      store.stageResult(for:))
   }
 
-  private func planned(_ stage: Graph.Stage, _ plan: Plan, _ last: Digest?) throws -> Plan.Stage {
+  private func planned(
+    _ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?, _ last: Digest?,
+    _ found: (Digest) throws -> (result: StoredResult, outputs: StageOutputs)?
+  ) throws -> Plan.Stage {
     var entry = Plan.Stage(
       name: stage.name, kind: stage.description.name, action: .run, why: [], fingerprint: nil,
       result: nil, outputs: nil, sources: [], isNewlyCurrent: false)
-    let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { plan[$0] }
+    let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap(plan)
+    entry.offBecause =
+      selected?.contains(stage.name) == false
+      ? "not asked for"
+      : !stage.policy.isOn
+        ? "its 'when' is false"
+        : parents.first { $0.action == .off }.map { "'\($0.name)' takes no part" }
+    if entry.offBecause != nil {
+      entry.action = .off
+      return entry
+    }
     if parents.contains(where: { $0.action == .gated })
-      || stage.after.contains(where: { plan[$0].map(Self.hasFailedGate) == true })
+      || stage.after.contains(where: { plan($0).map(Self.hasFailedGate) == true })
     {
       entry.action = .gated
       return entry
     }
     entry.sources = try stage.kind.sources.map(locator.locate)
-    let waiting = stage.inputs.filter { plan[$0.stage]?.outputs == nil }
+    let waiting = stage.inputs.filter { plan($0.stage)?.outputs == nil }
     guard waiting.isEmpty else {
       // What the inputs will be is not known yet; what else differs is.
       let why = waiting.map { Change(.input, name: $0.role, new: "\($0.stage).\($0.output)") }
@@ -108,14 +136,14 @@ package struct Planner: Sendable {
     }
     var inputs: [String: Artifact] = [:]
     for input in stage.inputs {
-      inputs[input.role] = plan[input.stage]?.outputs?.artifacts[input.output]
+      inputs[input.role] = plan(input.stage)?.outputs?.artifacts[input.output]
     }
     let facts = stage.description.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
     let fingerprint = try Self.fingerprint(
       stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
     entry.fingerprint = fingerprint
     let isForced = forced.contains(stage.name) || forced.contains("")
-    if !isForced, let (result, outputs) = try store.stageResult(for: fingerprint.digest) {
+    if !isForced, let (result, outputs) = try found(fingerprint.digest) {
       entry.result = result
       entry.outputs = outputs
       entry.isNewlyCurrent = last != fingerprint.digest
@@ -207,12 +235,14 @@ package struct Planner: Sendable {
   }
 
   /// What a card may tell about the stages before this one.
-  static func facts(_ graph: Graph, _ stage: Graph.Stage, _ plan: Plan) -> PipelineFacts {
+  static func facts(_ graph: Graph, _ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?)
+    -> PipelineFacts
+  {
     let names = graph.ancestors(of: stage.name)
     return PipelineFacts(
       name: graph.spec.name, description: graph.spec.description, seed: graph.spec.seed,
       ancestry: graph.stages.filter { names.contains($0.name) }.map { ancestor in
-        let known = plan[ancestor.name]
+        let known = plan(ancestor.name)
         return PipelineFacts.Ancestor(
           stage: ancestor.name, kind: ancestor.description.name,
           inputs: ancestor.inputs.map { "\($0.stage).\($0.output)" },
@@ -229,13 +259,47 @@ extension StageOutputs {
   package var hasFailedGate: Bool { gates.contains { $0.action == .fail && !$0.passed } }
 }
 
+extension StageOutputs {
+  /// Reads what was recorded with a result; most stages give artifacts alone, which a general decoder
+  /// would take ten times as long for.
+  init(recorded body: Data) throws {
+    if let json = try? JSONValue(parsing: [UInt8](body)), let members = json.object,
+      let artifacts = members["artifacts"]?.object,
+      ["deliveries", "gates", "warnings"].allSatisfy({ members[$0]?.array?.isEmpty == true })
+    {
+      let plain = artifacts.compactMapValues(Artifact.init(json:))
+      if plain.count == artifacts.count {
+        self.init(plain)
+        return
+      }
+    }
+    self = try CanonicalJSON.decode(StageOutputs.self, from: body)
+  }
+}
+
+extension Artifact {
+  fileprivate init?(json: JSONValue) {
+    guard let kind = json["kind"]?.string.flatMap(Kind.init),
+      let digest = json["digest"]?.string.flatMap({ Digest(hex: $0) }),
+      let bytes = json["bytes"]?.int
+    else { return nil }
+    self.init(kind: kind, digest: digest, bytes: bytes, rows: json["rows"]?.int)
+  }
+}
+
 extension Store {
   /// What a stage gave; a result that cannot be read, damaged or from another time, is none and will be
   /// made anew.
   func stageResult(for key: Digest) throws -> (result: StoredResult, outputs: StageOutputs)? {
-    guard let result = try result(for: key),
-      let outputs = try? CanonicalJSON.decode(StageOutputs.self, from: result.body)
-    else { return nil }
-    return (result, outputs)
+    try stageResults(for: [key])[key]
+  }
+
+  /// The same for many stages at once.
+  func stageResults(for keys: [Digest]) throws -> [Digest: (
+    result: StoredResult, outputs: StageOutputs
+  )] {
+    try results(for: keys).compactMapValues { result in
+      (try? StageOutputs(recorded: result.body)).map { (result, $0) }
+    }
   }
 }

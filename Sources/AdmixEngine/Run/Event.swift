@@ -12,6 +12,8 @@ package enum Event: Sendable {
   case progress(stage: String, rows: Int)
   /// A source comes over the network: bytes so far and, where known, in all.
   case fetching(stage: String, name: String, received: Int, total: Int?)
+  /// A try failed, and the stage is tried again after so many seconds.
+  case retrying(stage: String, failure: Diagnostic, pause: Double)
   /// Another run is at work on the same stage.
   case waiting(stage: String, run: String)
   case warning(stage: String, Diagnostic)
@@ -70,6 +72,6 @@ package struct RunRecord: Hashable, Sendable, Codable {
 
   /// Whether anything happened at all.
   package var didNothing: Bool {
-    stages.allSatisfy { $0.status == .cached || $0.status == .gated } && run.isEmpty
+    run.isEmpty && stages.allSatisfy { [.cached, .gated, .skipped].contains($0.status) }
   }
 }

@@ -7,6 +7,7 @@ package struct ExecutableTask: Sendable {
   package var kind: any StageKind
   package var request: TaskRequest
   package var artifacts: WorkerArtifacts
+  package var resources: Resources
   package var progress: @Sendable (Int) -> Void
   package var control: RunControl
 }
@@ -22,33 +23,45 @@ package struct TaskDelivery: Sendable {
 /// Workers never open the database. Running a task twice is harmless; what counts is what the
 /// orchestrating process commits.
 package protocol Executor: Sendable {
-  /// The results are in the order of the tasks; a failure does not stop the others of the array.
-  func run(_ tasks: [ExecutableTask]) async -> [Result<TaskDelivery, TaskFailure>]
+  /// Comes back when all tasks that were begun have ended.
+  ///
+  /// After a failure no more are begun, but those under way are let end.
+  ///
+  /// - Parameter ended: told of each task as it ends, by its place in the array; from any thread.
+  func run(
+    _ tasks: [ExecutableTask],
+    ended: @escaping @Sendable (Int, Result<TaskDelivery, TaskFailure>) -> Void) async
 }
 
-/// All cores of this machine: a thread for each task under way, at most `jobs` of them.
+/// All cores of this machine: a thread for each task under way, as many as its resources allow.
 package final class LocalExecutor: Executor {
-  private let permits: Permits
+  private let pool: ResourcePool
   private let queue = DispatchQueue(label: "admix.worker", attributes: .concurrent)
 
-  package init(jobs: Int) { permits = Permits(max(1, jobs)) }
+  package init(_ capacity: Resources) { pool = ResourcePool(capacity) }
 
-  package func run(_ tasks: [ExecutableTask]) async -> [Result<TaskDelivery, TaskFailure>] {
-    await withTaskGroup(of: (Int, Result<TaskDelivery, TaskFailure>).self) { group in
+  package func run(
+    _ tasks: [ExecutableTask],
+    ended: @escaping @Sendable (Int, Result<TaskDelivery, TaskFailure>) -> Void
+  ) async {
+    let halt = RunControl()
+    await withDiscardingTaskGroup { group in
       for (index, task) in tasks.enumerated() {
-        await permits.take()
+        await pool.take(task.resources)
+        if halt.wantsToStop {
+          pool.give(task.resources)
+          break
+        }
         group.addTask {
           let result = await withCheckedContinuation { done in
             // Not on the cooperative pool: a task computes and reads files for seconds.
             self.queue.async { done.resume(returning: Self.perform(task)) }
           }
-          await self.permits.give()
-          return (index, result)
+          self.pool.give(task.resources)
+          if case .failure = result { halt.stop() }
+          ended(index, result)
         }
       }
-      var results = [Result<TaskDelivery, TaskFailure>?](repeating: nil, count: tasks.count)
-      for await (index, result) in group { results[index] = result }
-      return results.compactMap { $0 }
     }
   }
 
@@ -70,24 +83,4 @@ private struct LocalTask: TaskContext {
   var artifacts: any ArtifactAccess { task.artifacts }
   func progress(rows: Int) { task.progress(rows) }
   func checkCancellation() throws { try task.control.check() }
-}
-
-/// So many at once, first come first served.
-private actor Permits {
-  private var free: Int
-  private var waiting: [CheckedContinuation<Void, Never>] = []
-
-  init(_ count: Int) { free = count }
-
-  func take() async {
-    if free > 0 {
-      free -= 1
-    } else {
-      await withCheckedContinuation { waiting.append($0) }
-    }
-  }
-
-  func give() {
-    if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
-  }
 }

@@ -2,19 +2,46 @@ import AdmixModel
 import AdmixStore
 import Synchronization
 
-/// The wish to stop, seen by every task of a run.
+/// The wish to stop, seen by every task of a run or of a stage.
 package final class RunControl: Sendable {
   private let isStopped = Atomic(false)
+  private let parent: RunControl?
+  private let deadline: (at: ContinuousClock.Instant, failure: TaskFailure)?
 
-  package init() {}
+  /// - Parameter parent: when it stops, so does this one.
+  package init(under parent: RunControl? = nil) {
+    self.parent = parent
+    deadline = nil
+  }
+
+  /// One that stops when another does, and at a deadline.
+  ///
+  /// - Parameter failure: what tasks are told from then on.
+  init(_ parent: RunControl, deadline: ContinuousClock.Instant, failure: TaskFailure) {
+    self.parent = parent
+    self.deadline = (deadline, failure)
+  }
 
   /// Safe in a signal handler: one atomic store.
   package func stop() { isStopped.store(true, ordering: .relaxed) }
-  package var wantsToStop: Bool { isStopped.load(ordering: .relaxed) }
+  package var wantsToStop: Bool {
+    isStopped.load(ordering: .relaxed) || parent?.wantsToStop == true
+  }
 
   package func check() throws {
-    if wantsToStop {
+    try parent?.check()
+    if isStopped.load(ordering: .relaxed) {
       throw TaskFailure(.error("AX0910", "the run was interrupted"), reason: .cancelled)
+    }
+    if let deadline, ContinuousClock.now >= deadline.at { throw deadline.failure }
+  }
+
+  /// Waits, unless the run is to stop meanwhile.
+  func sleep(seconds: Double) async throws {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
+      try check()
+      try await Task.sleep(for: min(.milliseconds(50), end - ContinuousClock.now))
     }
   }
 }

@@ -24,27 +24,21 @@ struct Runner: Sendable {
   }
 
   func stages() async -> [Ended] {
-    var tasks: [String: Task<Ended, Never>] = [:]
-    let stop = StopFlag()
+    var tasks: [String: Task<Void, Never>] = [:]
+    let board = Board()
+    let halt = RunControl()
     for stage in graph.stages {
-      let parents = (stage.inputs.map(\.stage) + stage.after).compactMap { tasks[$0] }
-      let ancestors = graph.ancestors(of: stage.name)
-      let known = tasks.filter { ancestors.contains($0.key) }
+      let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { tasks[$0] }
       tasks[stage.name] = Task {
-        for parent in parents { _ = await parent.value }
-        var done: [String: Ended] = [:]
-        for (name, task) in known { done[name] = await task.value }
-        let ended = await end(stage, done, stop)
-        if ended.record.status == .failed, !keepsGoing { stop.raise() }
+        for parent in parents { await parent.value }
+        let ended = await end(stage, board, halt)
+        if ended.record.status == .failed, !keepsGoing { halt.stop() }
+        board.post(ended)
         run.send(.stageFinished(ended.record))
-        return ended
       }
     }
-    var all: [Ended] = []
-    for stage in graph.stages {
-      if let ended = await tasks[stage.name]?.value { all.append(ended) }
-    }
-    return all
+    for task in tasks.values { await task.value }
+    return graph.stages.compactMap { board[$0.name] }
   }
 
   private func record(_ stage: Graph.Stage) -> StageRecord {
@@ -54,42 +48,55 @@ struct Runner: Sendable {
       gates: [], warnings: [], sources: [], files: [], failure: [], failureReason: nil)
   }
 
-  private func end(_ stage: Graph.Stage, _ done: [String: Ended], _ stop: StopFlag) async -> Ended {
+  private func end(_ stage: Graph.Stage, _ board: Board, _ halt: RunControl) async -> Ended {
     var record = record(stage)
-    let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { done[$0] }
+    let begin = ContinuousClock.now
+    if plan[stage.name]?.action == .off {
+      return Ended(record: record, planned: plan[stage.name])
+    }
+    let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { board[$0] }
     if parents.contains(where: { $0.record.status == .gated })
       || stage.after.contains(where: { name in
-        done[name]?.record.gates.contains { $0.action == .fail && !$0.passed } == true
+        board[name]?.record.gates.contains { $0.action == .fail && !$0.passed } == true
       })
     {
       record.status = .gated
       return Ended(record: record)
     }
-    guard parents.allSatisfy(\.isDone), !stop.isRaised, !run.control.wantsToStop else {
-      return Ended(record: record)
+    var attempt = 1
+    while true {
+      guard parents.allSatisfy(\.isDone), !halt.wantsToStop, !run.control.wantsToStop else {
+        return Ended(record: record)
+      }
+      do {
+        var ended = try await carryOut(stage, board, record)
+        ended.record.seconds = (ContinuousClock.now - begin).seconds
+        return ended
+      } catch {
+        let failure = TaskFailure(wrapping: error)
+        if let pause = stage.policy.retry?.pause(after: attempt, failure.reason) {
+          attempt += 1
+          if let fact = failure.diagnostics.items.first {
+            run.send(.retrying(stage: stage.name, failure: fact, pause: pause))
+          }
+          do { try await run.control.sleep(seconds: pause) } catch { return Ended(record: record) }
+          continue
+        }
+        record.status = failure.reason == .cancelled ? .skipped : .failed
+        record.failure = failure.diagnostics.items
+        record.failureReason = failure.reason
+        record.seconds = (ContinuousClock.now - begin).seconds
+        return Ended(record: record)
+      }
     }
-    let begin = ContinuousClock.now
-    var ended: Ended
-    do {
-      ended = try await carryOut(stage, done, record)
-    } catch {
-      let failure = TaskFailure(wrapping: error)
-      record.status = failure.reason == .cancelled ? .skipped : .failed
-      record.failure = failure.diagnostics.items
-      record.failureReason = failure.reason
-      ended = Ended(record: record)
-    }
-    ended.record.seconds = (ContinuousClock.now - begin).seconds
-    return ended
   }
 
-  private func carryOut(_ stage: Graph.Stage, _ done: [String: Ended], _ start: StageRecord)
-    async throws -> Ended
+  private func carryOut(_ stage: Graph.Stage, _ board: Board, _ start: StageRecord) async throws
+    -> Ended
   {
     var record = start
     // Everything before this stage has ended, so what it rests on is known by now.
-    var partial = Plan(graph.stages.compactMap { done[$0.name]?.planned })
-    var planned = try planner.planned(stage, partial, store: run.store)
+    var planned = try plannedNow(stage, board)
     record.sources = Array(planned.sources.joined())
     record.why = planned.why
     guard let fingerprint = planned.fingerprint else {
@@ -109,7 +116,7 @@ struct Runner: Sendable {
       do {
         planned.sources = try await obtained(stage, planned.sources)
         record.sources = Array(planned.sources.joined())
-        let stored = try await drive(stage, planned, &partial)
+        let stored = try await drive(stage, planned, board)
         planned.outputs = stored.outputs
         planned.result = stored.result
       } catch {
@@ -142,6 +149,19 @@ struct Runner: Sendable {
       }
     }
     return Ended(record: record, planned: planned, resultID: planned.result?.id)
+  }
+
+  /// What the plan said, if all that the stage rests on went as planned; else what is to be said now.
+  private func plannedNow(_ stage: Graph.Stage, _ board: Board) throws -> Plan.Stage {
+    if let entry = plan[stage.name], entry.action == .hit,
+      stage.inputs.allSatisfy({ input in
+        board[input.stage]?.planned?.outputs?.artifacts[input.output]
+          == plan[input.stage]?.outputs?.artifacts[input.output]
+      }), !stage.description.usesPipelineFacts
+    {
+      return entry
+    }
+    return try planner.planned(stage) { board[$0]?.planned }
   }
 
   /// Takes the work, or waits for the run that has it and takes what it made.
@@ -208,17 +228,16 @@ struct Runner: Sendable {
     return all
   }
 
-  private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ partial: inout Plan)
-    async throws
-    -> (outputs: StageOutputs, result: StoredResult)
-  {
+  private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ board: Board) async throws -> (
+    outputs: StageOutputs, result: StoredResult
+  ) {
     guard let fingerprint = planned.fingerprint else {
       throw TaskFailure(.error("AX0909", "stage '\(stage.name)' was started too early"))
     }
     var inputs: [String: Artifact] = [:]
     var names: [String: String] = [:]
     for input in stage.inputs {
-      inputs[input.role] = partial[input.stage]?.outputs?.artifacts[input.output]
+      inputs[input.role] = board[input.stage]?.planned?.outputs?.artifacts[input.output]
       let primary = graph[input.stage]?.kind.outputs.first
       names[input.role] = input.output == primary ? input.stage : "\(input.stage).\(input.output)"
     }
@@ -227,8 +246,8 @@ struct Runner: Sendable {
     let driver = StageDriver(
       stageName: stage.name, inputs: inputs, inputNames: names, sources: planned.sources,
       seed: Planner.seed(stage, graph.spec), salt: Planner.salt(stage),
-      pipeline: Planner.facts(graph, stage, partial), stage: stage, run: run, own: own,
-      contents: contents)
+      pipeline: Planner.facts(graph, stage) { board[$0]?.planned }, stage: stage, run: run,
+      own: own, contents: contents, control: control(of: stage))
     let outputs = try await stage.kind.drive(driver)
     for name in outputs.artifacts.keys where !stage.kind.outputs.contains(name) {
       throw TaskFailure(
@@ -240,19 +259,34 @@ struct Runner: Sendable {
     ports["\u{1}partitions"] = try contents.partitions(of: outputs.artifacts.values)
     ports["\u{1}deliveries"] = outputs.deliveries.map(\.artifact)
     let result = try run.store.commit(
-      fingerprint, scope: .stage, kind: stage.description.name,
-      outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
-      body: CanonicalJSON.encode(outputs), run: run.uuid,
+      Finding(
+        fingerprint, scope: .stage, kind: stage.description.name,
+        outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
+        body: CanonicalJSON.encode(outputs), run: run.uuid),
       isLastSuccess: (graph.spec.name, stage.name))
     return (outputs, result)
   }
+
+  /// Stops with the run, and when the stage has had its time.
+  private func control(of stage: Graph.Stage) -> RunControl {
+    guard let seconds = stage.policy.timeout else { return run.control }
+    return RunControl(
+      run.control, deadline: .now + .seconds(seconds),
+      failure: TaskFailure(
+        .error(
+          "AX0915", at: stage.spec.options["timeout"]?.span ?? stage.spec.nameSpan,
+          "stage '\(stage.name)' took longer than it may",
+          cause: "its 'timeout' is \(Duration.seconds(seconds))",
+          hint: "give it more time; what is finished of it is kept"), reason: .timeout))
+  }
 }
 
-/// Raised once, seen by all.
-private final class StopFlag: Sendable {
-  private let flag = Atomic(false)
-  func raise() { flag.store(true, ordering: .relaxed) }
-  var isRaised: Bool { flag.load(ordering: .relaxed) }
+/// The stages that have ended so far.
+private final class Board: Sendable {
+  private let ended = Mutex<[String: Runner.Ended]>([:])
+
+  subscript(name: String) -> Runner.Ended? { ended.withLock { $0[name] } }
+  func post(_ stage: Runner.Ended) { ended.withLock { $0[stage.record.name] = stage } }
 }
 
 extension Duration {

@@ -18,12 +18,14 @@ struct StageDriver: StageContext {
   let run: ActiveRun
   let own: WorkerArtifacts
   let contents: StageContents
+  /// Says when to stop, which for a stage with a limit of time is sooner than for the run.
+  let control: RunControl
 
   var artifacts: any ArtifactAccess { own }
 
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
     let keys = requests.map(fingerprint)
-    var known = try keys.map { try found($0) }
+    var known = try found(keys)
     let open = known.indices.filter { known[$0] == nil }
     let rows = open.compactMap { requests[$0].expectedRows }
     run.send(
@@ -39,31 +41,34 @@ struct StageDriver: StageContext {
       first[keys[index].digest] = index
       return true
     }
-    let tasks = distinct.map { task(requests[$0], isSilent: false) }
-    // In portions, so that a failure early in a thousand tasks does not wait for the rest.
-    let portion = 64
-    for start in stride(from: 0, to: tasks.count, by: portion) {
-      try run.control.check()
-      let range = start..<min(start + portion, tasks.count)
-      let results = await run.executor.run(Array(tasks[range]))
-      guard results.count == range.count else {
-        throw TaskFailure(.error("AX0909", "an executor lost tasks"))
-      }
-      if run.checksDeterminism {
-        try await repeatSome(zip(distinct[range], results), requests, keys)
-      }
-      var failure: TaskFailure?
-      for (index, result) in zip(distinct[range], results) {
-        switch result {
-        case .success(let delivery):
-          try commit(delivery, of: requests[index], keys[index])
+    try self.control.check()
+    var failure: TaskFailure?
+    let control = RunControl(under: self.control)
+    let ended = run(distinct.map { task(requests[$0], control) })
+    // What ended while the last ones were committed is committed together.
+    while let some = await ended.next() {
+      do {
+        let done = some.compactMap { item in
+          (try? item.result.get()).map { (index: distinct[item.position], delivery: $0) }
+        }
+        if run.checksDeterminism {
+          let sample = done.filter {
+            $0.index == distinct.first || keys[$0.index].digest.bytes[0] % 8 == 0
+          }
+          try await repeated(sample, requests)
+        }
+        try commit(done, requests, keys)
+        for (index, delivery) in done {
           known[index] = delivery.outputs
           run.send(.taskFinished(stage: stageName))
-        case .failure(let one): failure = failure ?? one
         }
+        for item in some { _ = try item.result.get() }
+      } catch {
+        failure = failure ?? TaskFailure(wrapping: error)
+        control.stop()
       }
-      if let failure { throw failure }
     }
+    if let failure { throw failure }
     return try requests.indices.map { index in
       guard let outputs = known[index] ?? first[keys[index].digest].flatMap({ known[$0] }) else {
         throw TaskFailure(.error("AX0909", "a task gave nothing"))
@@ -72,32 +77,55 @@ struct StageDriver: StageContext {
     }
   }
 
-  private func task(_ request: TaskRequest, isSilent: Bool) -> ExecutableTask {
-    ExecutableTask(
-      kind: stage.kind, request: request, artifacts: run.newArtifacts(contents),
-      progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
-      control: run.control)
+  private struct EndedTask: Sendable {
+    var position: Int
+    var result: Result<TaskDelivery, TaskFailure>
   }
 
-  /// Does a sample of tasks once more, the first and about every eighth, and compares what they give.
-  private func repeatSome(
-    _ done: Zip2Sequence<ArraySlice<Int>, [Result<TaskDelivery, TaskFailure>]>,
-    _ requests: [TaskRequest], _ keys: [Fingerprint]
-  ) async throws {
-    let sample = done.enumerated().filter { position, task in
-      position == 0 || keys[task.0].digest.bytes[0] % 8 == 0
-    }.compactMap { _, task in (try? task.1.get()).map { (index: task.0, outputs: $0.outputs) } }
-    let again = await run.executor.run(sample.map { task(requests[$0.index], isSilent: true) })
-    for ((index, outputs), result) in zip(sample, again) {
-      guard try result.get().outputs != outputs else { continue }
-      throw TaskFailure(
-        .error(
-          "AX0912", at: stage.spec.nameSpan,
-          "stage '\(stageName)' is not deterministic: step '\(requests[index].step)' gave something else the second time",
-          cause: "what it gives depends on more than its inputs and parameters",
-          hint: "give randomness its seed, and take times and host names out"),
-        reason: .notDeterministic)
+  /// Has tasks done; gives them in portions as they end.
+  private func run(_ tasks: [ExecutableTask]) -> Portions<EndedTask> {
+    let ended = Portions<EndedTask>()
+    Task {
+      await run.executor.run(tasks) { ended.put(EndedTask(position: $0, result: $1)) }
+      ended.close()
     }
+    return ended
+  }
+
+  private func task(_ request: TaskRequest, _ control: RunControl, isSilent: Bool = false)
+    -> ExecutableTask
+  {
+    ExecutableTask(
+      kind: stage.kind, request: request, artifacts: run.newArtifacts(contents),
+      resources: stage.policy.resources,
+      progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
+      control: control)
+  }
+
+  /// Does a sample of tasks once more, and compares what they give.
+  private func repeated(
+    _ sample: [(index: Int, delivery: TaskDelivery)], _ requests: [TaskRequest]
+  ) async throws {
+    let again = run(sample.map { task(requests[$0.index], control, isSilent: true) })
+    var failure: TaskFailure?
+    while let some = await again.next() {
+      for item in some {
+        let (index, delivery) = sample[item.position]
+        switch item.result {
+        case .failure(let one): failure = failure ?? one
+        case .success(let other) where other.outputs != delivery.outputs:
+          failure = TaskFailure(
+            .error(
+              "AX0912", at: stage.spec.nameSpan,
+              "stage '\(stageName)' is not deterministic: step '\(requests[index].step)' gave something else the second time",
+              cause: "what it gives depends on more than its inputs and parameters",
+              hint: "give randomness its seed, and take times and host names out"),
+            reason: .notDeterministic)
+        case .success: break
+        }
+      }
+    }
+    if let failure { throw failure }
   }
 
   private func fingerprint(_ request: TaskRequest) -> Fingerprint {
@@ -117,28 +145,38 @@ struct StageDriver: StageContext {
     return Fingerprint(parts)
   }
 
-  private func found(_ key: Fingerprint) throws -> TaskOutputs? {
-    guard !run.isForced(stageName), let result = try run.store.result(for: key.digest) else {
-      return nil
+  private func found(_ keys: [Fingerprint]) throws -> [TaskOutputs?] {
+    if run.isForced(stageName) { return keys.map { _ in nil } }
+    let results = try run.store.results(for: keys.map(\.digest))
+    return keys.map { key in
+      results[key.digest].flatMap { try? CanonicalJSON.decode(TaskOutputs.self, from: $0.body) }
     }
-    return try? CanonicalJSON.decode(TaskOutputs.self, from: result.body)
   }
 
-  private func commit(_ delivery: TaskDelivery, of request: TaskRequest, _ key: Fingerprint) throws
-  {
-    // Bytes that moved while they were read make a result that nobody can make again.
-    for file in request.files where !run.locator.isUnchanged(file) {
-      throw TaskFailure(
-        .error(
-          "AX0409", "'\(file.name)' changed while it was read",
-          hint: "run again when nobody is writing to it"), reason: .input)
+  private func commit(
+    _ done: [(index: Int, delivery: TaskDelivery)], _ requests: [TaskRequest], _ keys: [Fingerprint]
+  ) throws {
+    var findings: [Finding] = []
+    var moved: TaskFailure?
+    for (index, delivery) in done {
+      // Bytes that moved while they were read make a result that nobody can make again.
+      if let file = requests[index].files.first(where: { !run.locator.isUnchanged($0) }) {
+        moved = TaskFailure(
+          .error(
+            "AX0409", "'\(file.name)' changed while it was read",
+            hint: "run again when nobody is writing to it"), reason: .input)
+        continue
+      }
+      var outputs = delivery.outputs.artifacts
+      outputs["partitions", default: []] += try contents.partitions(
+        of: delivery.outputs.artifacts.values.joined(), made: delivery.contents)
+      findings.append(
+        Finding(
+          keys[index], scope: .task, kind: stage.description.name,
+          outputs: outputs.filter { !$0.value.isEmpty }, contents: delivery.contents,
+          body: try CanonicalJSON.encode(delivery.outputs), run: run.uuid))
     }
-    var outputs = delivery.outputs.artifacts
-    outputs["partitions", default: []] += try contents.partitions(
-      of: delivery.outputs.artifacts.values.joined(), made: delivery.contents)
-    try run.store.commit(
-      key, scope: .task, kind: stage.description.name,
-      outputs: outputs.filter { !$0.value.isEmpty },
-      contents: delivery.contents, body: CanonicalJSON.encode(delivery.outputs), run: run.uuid)
+    try run.store.commit(findings)
+    if let moved { throw moved }
   }
 }

@@ -2,6 +2,7 @@ import AdmixData
 import AdmixModel
 package import AdmixStore
 import Foundation
+import Synchronization
 
 /// Turns what a spec says about its sources into files with digests.
 package struct SourceLocator: Sendable {
@@ -25,9 +26,7 @@ package struct SourceLocator: Sendable {
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
     if request.location.contains("://") { return [try remote(request)] }
     let names = try local(request)
-    let files = try names.map { name -> SourceFile in
-      try identify(name: name, path: absolute(name), at: request.span)
-    }
+    let files = try identify(names.map { ($0, absolute($0)) }, at: request.span)
     if let expected = request.digest {
       guard files.count == 1 else {
         throw TaskFailure(
@@ -99,28 +98,63 @@ package struct SourceLocator: Sendable {
   }
 
   private func identify(name: String, path: String, at span: SourceSpan?) throws -> SourceFile {
-    guard let identity = FileIdentity(path: path) else {
-      throw TaskFailure(
-        .error("AX0401", at: span, "there is no file '\(name)'"), reason: .input)
-    }
-    if let known = try store.digest(of: identity) {
-      return SourceFile(path: path, name: name, digest: known, bytes: Int(identity.size))
-    }
-    let moment = Self.now()
-    guard let digest = Self.digest(path) else {
-      throw TaskFailure(
-        .error(
-          "AX0404", at: span, "'\(name)' cannot be read", cause: String(cString: strerror(errno))),
-        reason: .input)
-    }
-    // Someone may have written while we read; then the identity is not that of these bytes.
-    if let after = FileIdentity(path: path), after == identity, identity.isSettled(at: moment) {
-      try store.remember(digest, of: identity)
-    }
-    return SourceFile(path: path, name: name, digest: digest, bytes: Int(identity.size))
+    try identify([(name, path)], at: span)[0]
   }
 
-  private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1e9) }
+  /// Looks up what is remembered, and hashes the rest on all cores.
+  private func identify(_ files: [(name: String, path: String)], at span: SourceSpan?) throws
+    -> [SourceFile]
+  {
+    let identities = try files.map { file in
+      guard let identity = FileIdentity(path: file.path) else {
+        throw TaskFailure(
+          .error("AX0401", at: span, "there is no file '\(file.name)'"), reason: .input)
+      }
+      return identity
+    }
+    let known = try store.digests(of: identities)
+    let unknown = identities.indices.filter { known[identities[$0]] == nil }
+    let read = Mutex<[Int: Reading]>([:])
+    DispatchQueue.concurrentPerform(iterations: unknown.count) { position in
+      let reading = Reading(identities[unknown[position]])
+      read.withLock { $0[unknown[position]] = reading }
+    }
+    let readings = read.withLock { $0 }
+    try store.remember(
+      unknown.compactMap { index in
+        guard let reading = readings[index], reading.isSettled, let digest = reading.digest else {
+          return nil
+        }
+        return (digest, identities[index])
+      })
+    return try files.indices.map { index in
+      guard let digest = known[identities[index]] ?? readings[index]?.digest else {
+        let reason = readings[index].map { String(cString: strerror($0.error)) }
+        throw TaskFailure(
+          .error("AX0404", at: span, "'\(files[index].name)' cannot be read", cause: reason),
+          reason: .input)
+      }
+      return SourceFile(
+        path: files[index].path, name: files[index].name, digest: digest,
+        bytes: Int(identities[index].size))
+    }
+  }
+
+  /// A file read once to the end.
+  private struct Reading {
+    var digest: Digest?
+    var error: Int32
+    /// Whether its identity may stand for its bytes from now on: nobody wrote while it was read, and
+    /// the clock is fine enough to notice the next time somebody does.
+    var isSettled: Bool
+
+    init(_ identity: FileIdentity) {
+      let moment = Int64(Date().timeIntervalSince1970 * 1e9)
+      digest = SourceLocator.digest(identity.path)
+      error = errno
+      isSettled = FileIdentity(path: identity.path) == identity && identity.isSettled(at: moment)
+    }
+  }
 
   /// Reads a file in blocks; nil when it cannot be read.
   static func digest(_ path: String) -> Digest? {

@@ -8,25 +8,27 @@ package enum PlanText {
     let rows = plan.stages.map { stage in
       [
         stage.name, stage.kind, word(stage.action),
-        stage.why.map(\.sentence).joined(separator: "; "),
+        stage.offBecause ?? stage.why.map(\.sentence).joined(separator: "; "),
       ]
     }
     let running = plan.stages.filter { $0.action == .run || $0.action == .depends }.count
     let back = plan.stages.count { $0.action == .restore }
     let stopped = plan.stages.count { $0.action == .gated }
+    let off = plan.stages.count { $0.action == .off }
     var summary =
       running == 0
-      ? "nothing to run: \(Numbers.count(plan.stages.count - stopped, "stage is", "stages are")) known"
+      ? "nothing to run: \(Numbers.count(plan.stages.count - stopped - off, "stage is", "stages are")) known"
       : "\(running) of \(Numbers.count(plan.stages.count, "stage")) to run"
     if back > 0 { summary += ", files of \(Numbers.count(back, "stage")) to put back" }
     if stopped > 0 { summary += ", \(stopped) stopped by a gate" }
+    if off > 0 { summary += ", \(off) taking no part" }
     return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows) + summary
       + "\n"
   }
 
   /// Whether what is there is what the file says, and what is not.
   package static func status(_ plan: Plan) -> String {
-    let stale = plan.stages.filter { $0.action != .hit && $0.action != .gated }
+    let stale = plan.stages.filter { ![.hit, .gated, .off].contains($0.action) }
     let total = Numbers.count(plan.stages.count, "stage")
     var out: String
     if stale.isEmpty {
@@ -60,6 +62,7 @@ package enum PlanText {
     case .run: "run"
     case .depends: "run if its input changes"
     case .gated: "stopped by a gate"
+    case .off: "no part"
     }
   }
 

@@ -12,6 +12,7 @@ package enum WhyText {
       return "\(stage.name) does not run; " + stage.why.map(\.sentence).joined(separator: ", ")
         + " and is put back\n"
     case .gated: return "\(stage.name) does not run: a gate before it has failed\n"
+    case .off: return "\(stage.name) does not run: \(stage.offBecause ?? "it takes no part")\n"
     case .run, .depends: break
     }
     var out =

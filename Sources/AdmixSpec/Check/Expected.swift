@@ -11,6 +11,7 @@ extension FieldType {
     case .choice(let words): "one of \(Words.list(words))"
     case .path: "a path"
     case .digest: "64 hexadecimal digits"
+    case .quantity(let quantity): quantity.expected
     case .column: "the name of a column"
     case .expression: "an expression"
     case .edge: "the name of a stage"

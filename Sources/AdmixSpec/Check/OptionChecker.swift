@@ -42,6 +42,7 @@ struct OptionChecker {
     case .number(let range): return number(node, range, type, place)
     case .text, .path, .column, .expression, .digest, .choice, .edge:
       return text(node, type, place)
+    case .quantity(let quantity): return self.quantity(node, quantity, type, place)
     case .list(let element): return list(node, element, type, place)
     case .listOrOne(let element):
       if case .list = node.value { return list(node, element, type, place) }
@@ -175,6 +176,21 @@ struct OptionChecker {
       references.append(Reference(role: place.path, kind: kind, node: result))
     }
     return result
+  }
+
+  private mutating func quantity(
+    _ node: Node, _ quantity: Quantity, _ type: FieldType, _ place: Place
+  ) -> Node? {
+    let value: Double?
+    switch node.value {
+    case .int(let number): value = Double(number)
+    case .double(let number): value = number
+    case .text(let text): value = quantity.value(text)
+    default: value = nil
+    }
+    guard let value else { return wrong(node, type, place) }
+    guard value >= 0, value <= 9e15 else { return outside(node, type, place) }
+    return Node(.double(value), at: node.span, source: node.source, isSecret: node.isSecret)
   }
 
   private func didYouMean(_ word: String, _ known: [String]) -> String? {

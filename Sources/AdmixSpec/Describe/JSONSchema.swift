@@ -124,6 +124,11 @@ package enum JSONSchema {
       return [schema]
     case .choice(let words): return [["enum": .array(words.map { .string($0) })]]
     case .digest: return [["type": "string", "pattern": "^[0-9A-Fa-f]{64}$"]]
+    case .quantity:
+      return [
+        ["type": "number", "minimum": 0],
+        ["type": "string", "pattern": "^ *[0-9]+(\\.[0-9]+)? *[A-Za-z]*$"],
+      ]
     case .list(let element): return [["type": "array", "items": value(element)]]
     case .listOrOne(let element):
       return [["type": "array", "items": value(element)], value(element)]

@@ -56,6 +56,8 @@ package indirect enum FieldType: Sendable {
   case path
   /// 64 hexadecimal digits.
   case digest
+  /// A duration or a size, with its unit; becomes a number of seconds or bytes.
+  case quantity(Quantity)
   /// The name of a column.
   case column
   /// An expression over columns or metrics; kept as text, its span is the text's.
@@ -143,12 +145,36 @@ package struct KindDescription: Sendable {
     self.example = example
   }
 
-  /// What every stage may have beside its own options.
+  /// What every stage may have beside its own options; nothing of it can change what comes out.
   package static let commonFields: [Field] = [
     .optional("description", .text, "What the stage is for, for people.", affectsOutput: false),
     .optional(
       "after", .listOrOne(.edge(.order)),
       "Stages that must have finished, with their gates passed, before this one starts.",
+      affectsOutput: false),
+    .optional(
+      "when", .bool,
+      "Whether the stage takes part, such as `${params.rows > 1000}`; where it is false, neither the stage nor what reads from it runs.",
+      affectsOutput: false),
+    .optional(
+      "timeout", .quantity(.duration), "How long the stage may take before it has failed.",
+      affectsOutput: false),
+    .optional("retry", .object(retryFields), "Tries again after a failure.", affectsOutput: false),
+    .optional(
+      "resources", .map(.any),
+      "What each task of the stage takes of the machine while it is at work: `cpu` cores, `memory` such as `4 GiB`, and tokens by any other name, such as `gpu: 1`. Tasks wait for each other where it does not suffice.",
+      affectsOutput: false),
+  ]
+
+  private static let retryFields: [Field] = [
+    .optional("times", .int(0...100), default: 1, "How many more times.", affectsOutput: false),
+    .optional(
+      "backoff", .quantity(.duration), default: "1s",
+      "How long to wait before the first further try; doubled for each after it.",
+      affectsOutput: false),
+    .optional(
+      "on", .listOrOne(.choice(["failed", "input", "timeout"])),
+      "After which failures: of the stage itself, of a source that is missing or moved, of time that ran out; all of them unless given.",
       affectsOutput: false),
   ]
 

@@ -10,11 +10,13 @@ struct PlanCommand: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
+  @OptionGroup var selection: SelectionArguments
   @Flag(help: "Ends with 5 when something would run.") var exitCode = false
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline, onlyAsks: true)
+    let selected = try selection.selected(in: graph, pipeline)
+    let engine = try store.engine(pipeline, onlyAsks: true) { $0.selected = selected }
     let plan = try Session.open(pipeline) { try engine.plan(graph) }
     if pipeline.json {
       Terminal.out(PlanText.json(plan).pretty + "\n")

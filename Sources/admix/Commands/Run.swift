@@ -12,10 +12,21 @@ struct Run: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
+  @OptionGroup var selection: SelectionArguments
   @Option(
     name: .shortAndLong,
     help: .init("Tasks at once; as many as there are cores unless given.", valueName: "count"))
   var jobs: Int?
+  @Option(
+    help: .init(
+      "How many there are of something that stages take: --resource gpu=2. Repeatable.",
+      valueName: "name=count"))
+  var resource: [String] = []
+  @Option(
+    help: .init(
+      "What all tasks together may say they take of memory, such as 16GB; the machine's unless given.",
+      valueName: "size"))
+  var memory: String?
   @Flag(help: "Goes on with what does not depend on a failed stage.") var keepGoing = false
   @Option(
     help: .init(
@@ -33,12 +44,20 @@ struct Run: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
   func run() async throws {
-    if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
+    let machine = try machine()
     let graph = try pipeline.graph()
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
-    let engine = try store.engine(
-      pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing,
-      waitLimit: wait.map { .seconds($0) }, checksDeterminism: checkDeterminism)
+    let selected = try selection.selected(in: graph, pipeline)
+    let engine = try store.engine(pipeline) { options in
+      if let jobs { options.jobs = jobs }
+      options.tokens = machine.tokens
+      options.memory = machine.memory ?? options.memory
+      options.selected = selected
+      options.forced = Set(force.map { $0 == "all" ? "" : $0 })
+      options.keepsGoing = keepGoing
+      options.waitLimit = wait.map { .seconds($0) }
+      options.checksDeterminism = checkDeterminism
+    }
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
@@ -66,6 +85,23 @@ struct Run: AsyncParsableCommand {
     let outcome = outcome(record)
     if outcome == .interrupted { throw ExitCode(signals.exitCode) }
     if outcome != .done { throw ExitCode(outcome.rawValue) }
+  }
+
+  private func machine() throws -> (tokens: [String: Int], memory: Int?) {
+    if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
+    var tokens: [String: Int] = [:]
+    for text in resource {
+      let parts = text.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, let count = Int(parts[1]), count >= 0 else {
+        throw ValidationError("--resource is name=count, such as gpu=2; '\(text)' is not.")
+      }
+      tokens[String(parts[0])] = count
+    }
+    guard let memory else { return (tokens, nil) }
+    guard let bytes = Quantity.size.value(memory) else {
+      throw ValidationError("--memory should be \(Quantity.size.expected).")
+    }
+    return (tokens, Int(bytes))
   }
 
   /// The pipeline's folder the way the person wrote it.

@@ -36,7 +36,8 @@ extension Outcome {
   /// How a command ends for each reason of a failure; the first that occurred counts.
   static let inOrder: [(reason: TaskFailure.Reason, outcome: Outcome)] = [
     (.input, .inputMissing), (.waited, .waitedTooLong), (.notDeterministic, .notDeterministic),
-    (.store, .storeUnusable), (.failed, .stageFailed), (.cancelled, .interrupted),
+    (.store, .storeUnusable), (.timeout, .stageFailed), (.failed, .stageFailed),
+    (.cancelled, .interrupted),
   ]
 
   init(_ reason: TaskFailure.Reason) {

@@ -58,6 +58,8 @@ final class ProgressDisplay: Sendable {
         state.board.fetch(name, received: received, of: total)
       case .waiting(let name, let run):
         line("\(name): another run (\(run.prefix(8))) is at work on it; waiting", &state)
+      case .retrying(let name, let failure, let pause):
+        line("\(name): \(failure.fact); again in \(Numbers.seconds(pause))", &state)
       case .warning(_, let item):
         clear(&state)
         Complaint.print(Diagnostics([item]), root: root)
