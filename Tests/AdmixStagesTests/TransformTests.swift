@@ -322,7 +322,7 @@ import Testing
       let expected = (0..<table.rows).sorted { order.precedes($0, $1) }
       #expect(try Self.numbers(sorted, artifacts) == expected, "sort \(seed)")
       let names = seed % 2 == 0 ? ["n", "s"] : ["x"]
-      let kept = try await Dedupe.drive(bench, manifest, names, rowsPerGroup: 1 + seed)
+      let kept = try await Dedupe.drive(bench, manifest, names, rowsPerBucket: 1 + seed)
       var seen: Set<[JSONValue]> = []
       let rows = Table.rows(table)
       let first = rows.indices.filter { row in
@@ -332,6 +332,11 @@ import Testing
           .inserted
       }
       #expect(try Self.numbers(kept, artifacts) == first, "dedupe \(seed)")
+      // A task is told of the row numbers of its own partition alone.
+      #expect(
+        bench.requests.filter { $0.step == Dedupe.takeStep }.allSatisfy {
+          $0.parameters["count"]?.array?.contains(0) == false
+        })
     }
   }
 
