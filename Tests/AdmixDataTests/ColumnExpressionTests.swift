@@ -118,6 +118,9 @@ struct ColumnExpressionTests {
     ("t == day", [false, false, nil, false]),
     ("day <= t", [true, true, nil, true]), ("days_between(day, t)", [0, 0, nil, 0]),
     ("day in ['2024-02-29']", [true, false, nil, false]),
+    ("'2024-02-29' in [day]", [true, false, false, false]),
+    ("'2000-01-01' not in [day, t]", [true, true, true, false]),
+    ("'2000-01-01 12:30:00' in ['2024-02-29', t, day]", [false, false, false, true]),
     ("text(t)", ["2024-02-29T23:59:59.250000", "1969-12-31T00:00:01", nil, "2000-01-01T12:30:00"]),
     ("date(text(day)) == day", [true, true, nil, true]), ("date(s)", [nil, nil, nil, nil]),
     // From one type to another.
@@ -149,6 +152,8 @@ struct ColumnExpressionTests {
     ("z == 'a'", "AX0510", 10, "cannot be compared"),
     ("day > 'soon'", "AX0510", 16, "is not a date"),
     ("z in ['a']", "AX0510", 10, "cannot be compared"),
+    ("'2024-02-29' in [s, day]", "AX0510", 10, "cannot be compared"),
+    ("'soon' in [day]", "AX0510", 10, "is not a date"),
     ("[1] == z", "AX0510", 10, "after 'in'"), ("z in z", "AX0502", 15, "a list"),
     ("lower(z)", "AX0510", 16, "needs texts"), ("year(s)", "AX0510", 10, "needs a date"),
     ("hour(day)", "AX0510", 10, "a date with time"), ("matches(s, c)", "AX0510", 21, "written out"),

@@ -211,4 +211,34 @@ import Testing
     #expect(failure?.items.map(\.code) == [code])
     #expect(failure?.items.first?.span?.line == line)
   }
+
+  /// The last column in row 0, or what is said where it cannot be made; with a chain of so many columns
+  /// after `d0`, each 9,999,999 days after the one before.
+  @Test(
+    "makes the row, or says why not",
+    arguments: [
+      (
+        "d: {sequence: {start: 2024-01-01}}\na: {after: {column: d, gap: {constant: -1.0e+30}}}", 0,
+        "19724.0"
+      ),
+      (
+        "d: {sequence: {start: '2024-01-01 00:00:00', unit: hours}}\na: {after: {column: d, gap: {normal: {mean: -1.0e+30}}, unit: hours}}",
+        0, "1704067200000001.0"
+      ),
+      ("d0: {sequence: {start: '2024-01-01 00:00:00', unit: hours}}", 13, "AX0651"),
+      ("d0: {sequence: {start: 2024-01-01}}", 215, "AX0651"),
+      ("a.b: {constant: 2}\nz: {expression: a.b + 1}", 0, "3.0"),
+      ("z: {expression: a.b + 1}\na.b: {constant: 2}\na: {expression: z * a.b}", 0, "6.0"),
+    ])
+  func makesOrSays(columns: String, links: Int, expected: String) throws {
+    let chain = (0..<links).map {
+      "\nd\($0 + 1): {after: {column: d\($0), gap: {constant: 9999999}, unit: days}}"
+    }
+    var found = ""
+    do {
+      let batch = try Self.draw(columns + chain.joined(), rows: [0])
+      found = try Self.cells(batch, try #require(batch.schema.names.last))[0][0]
+    } catch let problem as Diagnostic { found = problem.code }
+    #expect(found == expected)
+  }
 }

@@ -151,6 +151,98 @@ import Testing
     }
   }
 
+  private static let spelled: [JSONValue] = ["a", "e\u{301}", "\u{e9}", nil, "z"]
+  private static let beyond: JSONValue = 9_007_199_254_740_993
+
+  /// A column `v`, steps, and its values after them, told apart by their bytes; or a code where the
+  /// steps fail.
+  private static let exact: [(ColumnType, [JSONValue], String, [JSONValue]?)] = [
+    // Two spellings of one letter are two values.
+    (.text, spelled, "[cast: {v: category}]", spelled),
+    (
+      .text, spelled,
+      "[{map: {v: {values: {e\u{301}: two}}}}, {map: {v: {values: {\u{e9}: one}}}}]",
+      ["a", "two", "one", nil, "z"]
+    ),
+    (.category, spelled, "[map: {v: {values: {a: b}}}]", ["b"] + spelled.dropFirst()),
+    (
+      .category, spelled, "[map: {v: {values: {e\u{301}: b}, other: keep}}]",
+      ["a", "b", "\u{e9}", nil, "z"]
+    ),
+    // 2^53 + 1 is no double.
+    (.int, [beyond, beyond, nil], "[fill: {v: mode}]", [beyond, beyond, beyond]),
+    (.int, [beyond, nil, beyond], "[fill: {v: median}]", [beyond, beyond, beyond]),
+    (.int, [beyond, nil, beyond], "[fill: {v: mean}]", [beyond, beyond, beyond]),
+    (.int, [-1, nil, -2], "[fill: {v: median}]", [-1, -2, -2]),
+    (
+      .int, [.int(.max), nil, .int(.max)], "[fill: {v: mean}]",
+      [.int(.max), .int(.max), .int(.max)]
+    ),
+    (.int, [beyond, nil, 2], "[cast: {v: {type: double, on-error: missing}}]", [nil, nil, 2.0]),
+    (.int, [beyond, nil, 2], "[cast: {v: double}]", nil),
+    (.bool, [true, false], "[map: {v: {values: {True: yes, FALSE: no}}}]", ["yes", "no"]),
+    (.int, [1, 2, 10], "[map: {v: {values: {1.0: one, 1e1: ten}}}]", ["one", "2", "ten"]),
+    // Sums that are beyond all doubles, and means that are not.
+    (.double, [1.5e308, nil, 1.5e308], "[fill: {v: mean}]", [1.5e308, 1.5e308, 1.5e308]),
+    (.double, [-1.7e308, nil, 1.7e308], "[fill: {v: median}]", [-1.7e308, 0.0, 1.7e308]),
+    (.double, [1.5e308, nil, 1.7e308], "[fill: {v: median}]", [1.5e308, 1.6e308, 1.7e308]),
+    (.double, [.double(.infinity), nil, 1.0], "[fill: {v: mean}]", nil),
+    (.double, [-0.0, nil, 0.0], "[fill: {v: median}]", [-0.0, 0.0, 0.0]),
+    // Where no row is left, nothing is missing.
+    (.double, [nil, 1.0], "[{filter: v > 1}, {fill: {v: mean}}]", []),
+    (.category, ["a", "b"], "[{filter: v == 'c'}, {fill: {v: mode}}]", []),
+    (
+      .date, ["2024-01-01", nil], "[{derive: {v: v + 3000000}}, {fill: {v: mode}}]",
+      ["10237-09-21", "10237-09-21"]
+    ),
+    (
+      .datetime, ["2024-01-01T00:00:00.000001", nil], "[fill: {v: mode}]",
+      ["2024-01-01T00:00:00.000001", "2024-01-01T00:00:00.000001"]
+    ),
+  ]
+
+  @Test func losesNoValueAndInventsNone() async throws {
+    let artifacts = try FolderArtifacts()
+    for (type, cells, steps, expected) in Self.exact {
+      for cuts in [[], [1]] {
+        var found: [JSONValue]?
+        do {
+          let rows = try await Self.run(
+            steps, Table.batch([("v", type, cells)]), cuts: cuts, in: artifacts
+          ).rows
+          found = Table.cells(try #require(rows["v"]))
+        } catch is TaskFailure {} catch is Diagnostic {}
+        #expect(
+          found.map { $0.map { Array($0.text.utf8) } }
+            == expected.map { $0.map { Array($0.text.utf8) } }, "\(cells) \(steps): \(found ?? [])")
+      }
+    }
+  }
+
+  /// Rows are repeated a partition at a time, and steps after that get no more than one either.
+  @Test func uncountsWithinPartitions() async throws {
+    let artifacts = try FolderArtifacts()
+    let counts = [70_000, 0, nil, 66_000, 3] as [Int64?]
+    let table = Table.batch([
+      ("n", .int, counts.map { $0.map { .int($0) } ?? .null }),
+      ("r", .int, counts.indices.map { JSONValue($0) }),
+    ])
+    for (cuts, sizes) in [([], [65_536, 65_536, 4_931]), ([3], [65_536, 4_464, 65_536, 467])] {
+      let (outputs, rows, bench) = try await Self.run(
+        "[{derive: {r: r + 1}}, {uncount: n}, {derive: {r: r * 2}}]", table, cuts: cuts,
+        in: artifacts)
+      let times = Dictionary(
+        Table.cells(try #require(rows["r"])).compactMap(\.int).map { ($0, 1) },
+        uniquingKeysWith: +)
+      #expect(times == [2: 70_000, 8: 66_000, 10: 3] && rows.schema.names == ["r"])
+      let data = try artifacts.dataset(try #require(outputs.artifacts["data"]))
+      #expect(data.partitions.map(\.rows) == sizes)
+      #expect(
+        bench.requests.compactMap(\.expectedRows).sorted().suffix(sizes.count)
+          == sizes.sorted()[...])
+    }
+  }
+
   /// Steps, and where what is wrong with them is said: in the line `    from: ...`.
   private static let refused: [(String, [String])] = [
     ("[select: [n, n]]", ["AX0524:49"]), ("[select: [n, m]]", ["AX0522:49"]),
@@ -171,6 +263,15 @@ import Testing
     ("[cast: {s: {type: int, format: '%Y'}}]", ["AX0520:44"]),
     ("[pseudonymise: {columns: [s], key: 0123456789abcdef}]", ["AX0521:71"]),
     ("[{drop: [n]}, {filter: n > 1}]", ["AX0512:59"]),
+    ("[clip: {n: [1.2, 1.8]}]", ["AX0520:44"]), ("[clip: {n: [1.0e+30, null]}]", ["AX0520:44"]),
+    ("[clip: {x: [.nan, 5]}]", ["AX0520:48"]), ("[clip: {x: [null, .inf]}]", ["AX0520:54"]),
+    ("[rename: {n: _origin}]", ["AX0524:49"]), ("[derive: {_origin_row: n}]", ["AX0524:46"]),
+    ("[derive: [{'': n}]]", ["AX0524:47"]), ("[select: []]", ["AX0520:45"]),
+    ("[drop: [k, n, x, s, flag, day, r]]", ["AX0520:44"]),
+    ("[{select: n}, {uncount: n}]", ["AX0520:60"]),
+    ("[map: {n: {values: {one: 1}}}]", ["AX0520:56"]),
+    ("[map: {n: {values: {1.5: a, 2: b, 2.0: c}}}]", ["AX0520:56", "AX0520:70"]),
+    ("[map: {flag: {values: {yes: a}}}]", ["AX0520:59"]),
     ("[{select: [zz]}, {drop: [yy]}]", ["AX0522:47", "AX0522:61"]),
   ]
 
@@ -322,7 +423,7 @@ import Testing
       let expected = (0..<table.rows).sorted { order.precedes($0, $1) }
       #expect(try Self.numbers(sorted, artifacts) == expected, "sort \(seed)")
       let names = seed % 2 == 0 ? ["n", "s"] : ["x"]
-      let kept = try await Dedupe.drive(bench, manifest, names, rowsPerGroup: 1 + seed)
+      let kept = try await Dedupe.drive(bench, manifest, names, rowsPerBucket: 1 + seed)
       var seen: Set<[JSONValue]> = []
       let rows = Table.rows(table)
       let first = rows.indices.filter { row in
@@ -332,6 +433,11 @@ import Testing
           .inserted
       }
       #expect(try Self.numbers(kept, artifacts) == first, "dedupe \(seed)")
+      // A task is told of the row numbers of its own partition alone.
+      #expect(
+        bench.requests.filter { $0.step == Dedupe.takeStep }.allSatisfy {
+          $0.parameters["count"]?.array?.contains(0) == false
+        })
     }
   }
 
@@ -357,8 +463,8 @@ import Testing
   /// A sample has its exact size, keeps the order, holds no row twice, and does not depend on the cuts.
   @Test func samplesAreExact() async throws {
     let artifacts = try FolderArtifacts()
+    var random = SeededRandom(seed: 0)
     for seed in 0..<20 {
-      var random = SeededRandom(seed: UInt64(seed))
       let table = Self.random(200, &random)
       let count = Int.random(in: 0...200, using: &random)
       let steps = "[sample: {rows: \(count), seed: \(seed)}]"
@@ -369,6 +475,22 @@ import Testing
       let numbers = Table.cells(try #require(a["r"])).compactMap(\.int)
       #expect(numbers == Set(numbers).sorted())
     }
+    // Another seed, another stage and another step each draw for themselves.
+    let table = Self.random(200, &random)
+    var samples: Set<[Int]> = []
+    for (seed, name, steps) in [
+      (1, "a", "[sample: {rows: 50}]"), (2, "a", "[sample: {rows: 50}]"),
+      (1, "b", "[sample: {rows: 50}]"), (1, "a", "[sample: {rows: 50, seed: 1}]"),
+      (1, "a", "[{filter: r >= 0}, {sample: {rows: 50}}]"),
+    ] as [(UInt64, String, String)] {
+      let bench = StageBench(
+        try Self.stage(steps).0, name: name, artifacts,
+        inputs: ["from": try Table.dataset(table, artifacts)], seed: seed)
+      let outputs = try await bench.stage.drive(bench)
+      let data = try artifacts.dataset(try #require(outputs.artifacts["data"]))
+      samples.insert(try Self.numbers(data, artifacts))
+    }
+    #expect(samples.count == 5 && samples.allSatisfy { $0.count == 50 })
     // Every row is in about half of the samples of half the rows.
     var times = [Int](repeating: 0, count: 7)
     for seed in 0..<200 {

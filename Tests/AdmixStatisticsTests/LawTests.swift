@@ -152,7 +152,7 @@ private func cells(_ table: CountTable) -> [[String]: Int] {
     }
     guard found == keys, rows == Array(keys.indices) else { return false }
 
-    let odd: [Double] = [-Double.infinity, 1e-300, -0.5, 7, 7, 2, -2.5]
+    let odd: [Double] = [-Double.infinity, 1e-300, -0.5, 7, 7, 2, -2.5, 1.7e308, 1.5e308, -0.0, 0]
     let values: [Double] = (0..<Int.random(in: 0...30, using: &random)).map { _ in
       odd[Int.random(in: 0..<odd.count, using: &random)]
     }
@@ -165,8 +165,35 @@ private func cells(_ table: CountTable) -> [[String]: Int] {
     let sorted = values.sorted()
     let median: Double? =
       sorted.isEmpty
-      ? nil : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-    return NumberFile.median(files) == median
+      ? nil : sorted[(sorted.count - 1) / 2] / 2 + sorted[sorted.count / 2] / 2
+    guard NumberFile.median(files) == median else { return false }
+
+    let large: [Int64] = [.min, .min + 1, -3, 0, 1, 2, 1 << 53 + 1, .max - 1, .max]
+    let wholes = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+      large[Int.random(in: 0..<large.count, using: &random)]
+    }
+    let place = Int.random(in: 0...wholes.count, using: &random)
+    var sum = WholeSum()
+    let wholeFiles = try [wholes[..<place], wholes[place...]].map { part in
+      var out = PackedWriter()
+      WholeSum(part).write(to: &out)
+      var reader = PackedReader(out.data)
+      sum.merge(try WholeSum(from: &reader))
+      var file = PackedWriter()
+      NumberFile.write(part.sorted(), to: &file)
+      return try NumberFile(file.data)
+    }
+    // Exact in 128 bits: half away from zero.
+    func mean(_ values: [Int64]) -> Int64? {
+      if values.isEmpty { return nil }
+      let total = values.reduce(Int128(0)) { $0 + Int128($1) }
+      let count = Int128(values.count)
+      return Int64(
+        total < 0 ? -((count - 2 * total) / (2 * count)) : (2 * total + count) / (2 * count))
+    }
+    let order = wholes.sorted()
+    let middle = order.isEmpty ? [] : [order[(order.count - 1) / 2], order[order.count / 2]]
+    return sum.mean == mean(wholes) && NumberFile.wholeMedian(wholeFiles) == mean(middle)
   }
   for size in [0, 7, 8, 23] {
     #expect(throws: Diagnostic.self) { _ = try KeyFile(Data(repeating: 0xFF, count: size)) }

@@ -11,8 +11,7 @@ package enum Table {
     for column in columns {
       var described = ColumnSchema(column.name, column.type)
       if column.type == .category {
-        described.categories = Set(column.cells.compactMap(\.string)).sorted(
-          by: CategoryIndex.precedes)
+        described.categories = CategoryIndex.distinct(column.cells.compactMap(\.string))
       }
       schema.columns.append(described)
       values.append(self.column(column.cells, described))

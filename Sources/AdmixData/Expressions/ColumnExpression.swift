@@ -179,9 +179,14 @@ private struct TypeChecker {
       guard case .list(let items, _) = right else {
         return fail("a list is expected after 'in'", span)
       }
-      let value = check(left)
+      let checked = check(left)
       let members = items.map { check($0) }
-      guard let value else { return nil }
+      guard var value = checked else { return nil }
+      // A text beside a date is a date for every member, wherever in the list that date stands.
+      if let time = members.lazy.compactMap({ $0 }).first(where: { isTime($0.type) }) {
+        guard let pair = comparable(value, time, span) else { return nil }
+        value = pair.0
+      }
       var fitted: [TypedExpression] = []
       for member in members {
         guard let member, let pair = comparable(value, member, span) else { return nil }

@@ -102,7 +102,9 @@ struct RuleOrder {
     switch expression {
     case .null, .bool, .int, .double, .text: break
     case .name(let name, _): out.insert(name)
-    case .member(let base, _, _): collect(base, &out)
+    case .member(let base, _, _):
+      // `a.b` is a column of that name, and says nothing of one that is called `a`.
+      if let path = expression.memberPath { out.insert(path) } else { collect(base, &out) }
     case .call(_, let arguments, _): arguments.forEach { collect($0, &out) }
     case .unary(_, let operand, _): collect(operand, &out)
     case .binary(_, let a, let b, _):

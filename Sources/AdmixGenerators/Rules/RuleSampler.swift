@@ -162,14 +162,28 @@ private struct Block {
     let gaps = Self.doubles(try values(of: gap, salt: 1), rows.count)
     return try rows.indices.map { index in
       guard !base.isMissing(index), let gap = gaps[index] else { return nil }
-      // At least one unit of the column's resolution, so that later is later.
+      // At least one unit of the column's resolution, so that later is later; as a double still, for a
+      // gap may be less than any whole number.
       switch base.values {
       case .date(let days):
         guard gap < 1e7 else { throw failure("a gap of more than ten million days") }
-        return Int64(days[index]) + max(1, Int64(gap.rounded(.up)))
+        let day = Int64(days[index]) + Int64(max(1, gap.rounded(.up)))
+        guard day <= Int32.max else {
+          throw failure(
+            "row \(rows[index]) leaves the calendar",
+            cause: "days count from 1970-01-01 and are 32-bit whole numbers")
+        }
+        return day
       case .datetime(let microseconds):
         guard gap * unit < 9e17 else { throw failure("a gap of more than thirty thousand years") }
-        return microseconds[index] + max(1, Int64((gap * unit).rounded()))
+        let (moment, overflow) = microseconds[index].addingReportingOverflow(
+          Int64(max(1, (gap * unit).rounded())))
+        guard !overflow else {
+          throw failure(
+            "row \(rows[index]) leaves the calendar",
+            cause: "microseconds count from 1970-01-01 and are 64-bit whole numbers")
+        }
+        return moment
       default: return nil
       }
     }

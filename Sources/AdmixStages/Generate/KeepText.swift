@@ -104,8 +104,6 @@ struct KeepText: Sendable {
     switch expression {
     case .int(let value, _): String(value)
     case .double(let value, _): String(value)
-    case .unary(.negate, .int(let value, _), _): String(-value)
-    case .unary(.negate, .double(let value, _), _): String(-value)
     default: nil
     }
   }

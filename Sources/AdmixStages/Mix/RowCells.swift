@@ -126,21 +126,6 @@ struct RowCells {
   }
 }
 
-extension Column {
-  /// A value that is not missing, as people write it.
-  func text(_ row: Int) -> String {
-    switch values {
-    case .bool(let bits): bits[row] ? "true" : "false"
-    case .int(let buffer): String(buffer[row])
-    case .double(let buffer): "\(buffer[row])"
-    case .text(let texts): texts[row]
-    case .category(let codes, let categories): categories[Int(codes[row])]
-    case .date(let days): CivilDate.text(days: Int(days[row]))
-    case .datetime(let instants): CivilDate.text(microseconds: instants[row])
-    }
-  }
-}
-
 /// Rows by cell, partition by partition.
 struct CellCounts: Sendable, Codable {
   /// Sorted.

@@ -6,24 +6,22 @@ import Foundation
 
 /// Keeps the first row of each combination of values, in three rounds of tasks.
 ///
-/// One task per partition writes the 128-bit keys of its rows, cut into 256 buckets by key; one task per
-/// group of buckets finds the rows that have come before; one task per partition takes the others. So
-/// memory holds the keys of about `rowsPerGroup` rows, however many there are.
+/// One task per partition writes the 128-bit keys of its rows in order; one task per bucket of keys
+/// finds the rows that have come before; one task per partition takes the others. So memory holds the
+/// keys of about `rowsPerBucket` rows, however many there are.
 enum Dedupe {
   static let keysStep = "dedupe-keys"
   static let findStep = "dedupe-find"
   static let takeStep = "dedupe-take"
 
-  private static let buckets = 256
   /// Keys that one task looks at: 8 partitions' worth, some 30 MB.
-  private static let rowsPerGroup = 8 * Partitioning.rowsPerPartition
-  private static let entryBytes = 20
+  private static let rowsPerBucket = 8 * Partitioning.rowsPerPartition
 
   /// - Parameter columns: those that are compared; all where nil, but for those that say where a row
   ///   came from.
   static func drive(
     _ stage: any StageContext, _ manifest: DatasetManifest, _ columns: [String]?,
-    rowsPerGroup: Int = rowsPerGroup
+    rowsPerBucket: Int = rowsPerBucket
   ) async throws -> DatasetManifest {
     let names = columns ?? manifest.schema.names.filter { !Schema.isOrigin($0) }
     let compared = Schema(manifest.schema.columns.filter { names.contains($0.name) })
@@ -36,30 +34,38 @@ enum Dedupe {
       }
     ).compactMap { $0.artifacts["keys"]?.first }
     guard keys.count == manifest.partitions.count else { throw missingInput(keysStep) }
-    let groups = min(buckets, max(1, (manifest.rows + rowsPerGroup - 1) / rowsPerGroup))
+    let buckets = KeyBucket.all(of: manifest.rows, most: rowsPerBucket)
     let found = try await stage.run(
-      (0..<groups).map { group in
+      buckets.map {
         TaskRequest(
           step: findStep,
-          parameters: [
-            "from": JSONValue(buckets * group / groups),
-            "to": JSONValue(buckets * (group + 1) / groups),
-          ], inputs: ["keys": keys])
+          parameters: ["bits": JSONValue($0.bits), "bucket": JSONValue($0.index)],
+          inputs: ["keys": keys])
       })
     let repeats = found.compactMap { $0.artifacts["repeats"]?.first }
     let counts = try found.map { try $0.value.decoded([Int].self) }
-    guard repeats.count == groups, counts.allSatisfy({ $0.count == keys.count }) else {
+    guard repeats.count == buckets.count, counts.allSatisfy({ $0.count == keys.count }) else {
       throw missingInput(findStep)
     }
     // A partition without repeated rows stays as it is.
     let touched = manifest.partitions.indices.filter { at in counts.contains { $0[at] > 0 } }
     let all = try JSONValue(encoding: manifest.schema)
+    // Where a partition's row numbers begin in the file of each bucket.
+    let starts = counts.map { counts in
+      counts.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1) }
+    }
     let taken = try await stage.run(
       touched.map { at in
-        TaskRequest(
+        // Only what has rows of this partition, and where in it they are.
+        let mine = counts.indices.filter { counts[$0][at] > 0 }
+        return TaskRequest(
           step: takeStep,
-          parameters: ["schema": all, "at": JSONValue(at), "of": JSONValue(keys.count)],
-          inputs: ["partition": [manifest.partitions[at]], "repeats": repeats],
+          parameters: [
+            "schema": all,
+            "from": .array(mine.map { JSONValue(starts[$0][at]) }),
+            "count": .array(mine.map { JSONValue(counts[$0][at]) }),
+          ],
+          inputs: ["partition": [manifest.partitions[at]], "repeats": mine.map { repeats[$0] }],
           expectedRows: manifest.partitions[at].rows)
       })
     var partitions = manifest.partitions.map { [$0] }
@@ -69,8 +75,7 @@ enum Dedupe {
     return DatasetManifest(schema: manifest.schema, partitions: partitions.flatMap { $0 })
   }
 
-  /// The file: 257 offsets in entries, then the entries bucket by bucket, each a key and a row number,
-  /// all in little-endian order.
+  /// A `KeyFile`: equal keys in the order of their rows.
   static func keys(_ task: any TaskContext) throws -> TaskOutputs {
     guard let partition = task.request.inputs["partition"]?.first,
       let schema = try task.request.parameters["schema"]?.decoded(Schema.self)
@@ -78,102 +83,57 @@ enum Dedupe {
     let batch = try task.artifacts.batch(partition, schema: schema)
     task.progress(rows: batch.rows)
     let keys = RowHash.keys(batch.columns, rows: batch.rows)
-    var counts = [UInt32](repeating: 0, count: buckets + 1)
-    for key in keys { counts[bucket(key) + 1] += 1 }
-    for bucket in 0..<buckets { counts[bucket + 1] += counts[bucket] }
-    var data = Data(capacity: 4 * counts.count + entryBytes * keys.count)
-    for count in counts { withUnsafeBytes(of: count.littleEndian) { data.append(contentsOf: $0) } }
-    var order = [UInt32](repeating: 0, count: keys.count)
-    for (row, key) in keys.enumerated() {
-      order[Int(counts[bucket(key)])] = UInt32(row)
-      counts[bucket(key)] += 1
-    }
-    for row in order {
-      let key = keys[Int(row)]
-      withUnsafeBytes(of: key.high.littleEndian) { data.append(contentsOf: $0) }
-      withUnsafeBytes(of: key.low.littleEndian) { data.append(contentsOf: $0) }
-      withUnsafeBytes(of: row.littleEndian) { data.append(contentsOf: $0) }
-    }
+    let rows = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
+    var out = PackedWriter()
+    KeyFile.write(rows.map { keys[$0] }, rows: rows, to: &out)
     return TaskOutputs([
-      "keys": [try task.artifacts.publish(data, kind: .statistics, rows: nil)]
+      "keys": [try task.artifacts.publish(out.data, kind: .statistics, rows: nil)]
     ])
   }
 
-  private static func bucket(_ key: RowKey) -> Int { Int(key.high >> 56) }
-
-  /// Gives, partition after partition, the numbers of the rows whose key has come before; how many of
-  /// each partition is the task's value.
+  /// Gives, partition after partition, the numbers of the rows whose key has come before, in 32 bits
+  /// each; how many of each partition is the task's value.
   static func find(_ task: any TaskContext) throws -> TaskOutputs {
-    guard let from = task.request.parameters["from"]?.int,
-      let to = task.request.parameters["to"]?.int, 0 <= from, from <= to, to <= buckets
+    guard let bits = task.request.parameters["bits"]?.int,
+      let index = task.request.parameters["bucket"]?.int
     else { throw missingInput(findStep) }
+    let bucket = KeyBucket(bits: bits, index: index)
     var seen: Set<RowKey> = []
     var data = Data()
     var counts: [Int] = []
     for artifact in task.request.inputs["keys"] ?? [] {
       try task.checkCancellation()
+      let file = try KeyFile(task.artifacts.mapped(artifact))
+      let places = try file.places(bucket)
       var count = 0
-      try entries(of: artifact, from..<to, task) { key, row in
-        if seen.insert(key).inserted { return }
+      for (key, row) in zip(try file.keys(places), try file.rows(places))
+      where !seen.insert(key).inserted {
+        guard let row = UInt32(exactly: row) else { throw PackedReader.damaged }
         withUnsafeBytes(of: row.littleEndian) { data.append(contentsOf: $0) }
         count += 1
       }
       counts.append(count)
     }
-    var head = Data()
-    for count in counts {
-      withUnsafeBytes(of: UInt32(count).littleEndian) { head.append(contentsOf: $0) }
-    }
     return TaskOutputs(
-      ["repeats": [try task.artifacts.publish(head + data, kind: .statistics, rows: nil)]],
+      ["repeats": [try task.artifacts.publish(data, kind: .statistics, rows: nil)]],
       value: try .init(encoding: counts))
   }
 
-  private static func entries(
-    of artifact: Artifact, _ range: Range<Int>, _ task: any TaskContext,
-    _ body: (RowKey, UInt32) -> Void
-  ) throws {
-    let file = try FileHandle(
-      forReadingFrom: URL(fileURLWithPath: task.artifacts.file(of: artifact)))
-    defer { try? file.close() }
-    let head = try file.read(upToCount: 4 * (buckets + 1)) ?? Data()
-    guard head.count == 4 * (buckets + 1) else { throw damaged }
-    let first = Int(word(head, range.lowerBound))
-    let last = Int(word(head, range.upperBound))
-    guard first <= last else { throw damaged }
-    if first == last { return }
-    try file.seek(toOffset: UInt64(head.count + entryBytes * first))
-    let data = try file.read(upToCount: entryBytes * (last - first)) ?? Data()
-    guard data.count == entryBytes * (last - first) else { throw damaged }
-    data.withUnsafeBytes { bytes in
-      for at in stride(from: 0, to: bytes.count, by: entryBytes) {
-        body(
-          RowKey(
-            high: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)),
-            low: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self))),
-          UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at + 16, as: UInt32.self)))
-      }
-    }
-  }
-
   static func take(_ task: any TaskContext) throws -> TaskOutputs {
+    let parameters = task.request.parameters
     guard let partition = task.request.inputs["partition"]?.first,
-      let schema = try task.request.parameters["schema"]?.decoded(Schema.self),
-      let at = task.request.parameters["at"]?.int,
-      let partitions = task.request.parameters["of"]?.int, (0..<partitions).contains(at)
+      let schema = try parameters["schema"]?.decoded(Schema.self),
+      let starts = try parameters["from"]?.decoded([Int].self),
+      let counts = try parameters["count"]?.decoded([Int].self),
+      let repeats = task.request.inputs["repeats"], starts.count == repeats.count,
+      counts.count == repeats.count
     else { throw missingInput(takeStep) }
     let batch = try task.artifacts.batch(partition, schema: schema)
     task.progress(rows: batch.rows)
     var isKept = [Bool](repeating: true, count: batch.rows)
-    for artifact in task.request.inputs["repeats"] ?? [] {
-      let data = try task.artifacts.read(artifact)
-      guard data.count >= 4 * partitions else { throw damaged }
-      let counts = (0..<partitions).map { Int(word(data, $0)) }
-      guard data.count == 4 * (partitions + counts.reduce(0, +)) else { throw damaged }
-      let before = counts[..<at].reduce(0, +)
-      for index in 0..<counts[at] {
-        let row = Int(word(data, partitions + before + index))
-        guard row < isKept.count else { throw damaged }
+    for (artifact, (start, count)) in zip(repeats, zip(starts, counts)) {
+      for row in try Self.rows(of: artifact, from: start, count: count, task) {
+        guard row < isKept.count else { throw PackedReader.damaged }
         isKept[row] = false
       }
     }
@@ -183,13 +143,21 @@ enum Dedupe {
     ])
   }
 
-  private static func word(_ data: Data, _ index: Int) -> UInt32 {
-    data.withUnsafeBytes {
-      UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self))
+  /// Reads no more of the file than these row numbers.
+  private static func rows(
+    of artifact: Artifact, from start: Int, count: Int, _ task: any TaskContext
+  ) throws -> [Int] {
+    let file = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: task.artifacts.file(of: artifact)))
+    defer { try? file.close() }
+    guard start >= 0, count >= 0 else { throw PackedReader.damaged }
+    try file.seek(toOffset: UInt64(start) * 4)
+    let data = try file.read(upToCount: count * 4) ?? Data()
+    guard data.count == count * 4 else { throw PackedReader.damaged }
+    return data.withUnsafeBytes { bytes in
+      (0..<count).map {
+        Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+      }
     }
   }
-
-  private static let damaged = Diagnostic.error(
-    "AX0954", "stored statistics cannot be read", cause: "the artifact is damaged",
-    hint: "admix verify")
 }

@@ -11,7 +11,7 @@ extension Operation {
     var count: Int
   }
 
-  /// Carries out a step that looks at rows by themselves.
+  /// Carries out a step that looks at rows by themselves, and gives no more rows than there are.
   ///
   /// - Parameters:
   ///   - key: the key behind a digest.
@@ -58,8 +58,7 @@ extension Operation {
       }
       let mac = HMAC(key: Array(key.utf8))
       return names.reduce(batch) { Self.pseudonymise($0, $1.text, mac) }
-    case .uncount(let name): return try Self.uncount(batch, name)
-    case .dedupe, .sort, .sample: return batch
+    case .uncount, .dedupe, .sort, .sample: return batch
     }
   }
 
@@ -86,12 +85,20 @@ extension Operation {
       let clipped = values.array.map { $0 < low ? low : $0 > high ? high : $0 }
       return batch.setting(schema, Column(.double(Buffer(clipped)), validity: column.validity))
     case .int(let values):
-      let least = low <= -0x1p63 ? Int64.min : low >= 0x1p63 ? .max : Int64(low.rounded(.up))
-      let most = high >= 0x1p63 ? Int64.max : high < -0x1p63 ? .min : Int64(high.rounded(.down))
-      let clipped = values.array.map { min(most, max(least, $0)) }
+      guard let range = wholes(low, high) else { return batch }
+      let clipped = values.array.map { min(range.upperBound, max(range.lowerBound, $0)) }
       return batch.setting(schema, Column(.int(Buffer(clipped)), validity: column.validity))
     default: return batch
     }
+  }
+
+  /// The 64-bit whole numbers between two numbers; nil where there are none.
+  static func wholes(_ low: Double?, _ high: Double?) -> ClosedRange<Int64>? {
+    let (low, high) = (low ?? -.infinity, high ?? .infinity)
+    guard low < 0x1p63, high >= -0x1p63 else { return nil }
+    let least = low <= -0x1p63 ? Int64.min : Int64(low.rounded(.up))
+    let most = high >= 0x1p63 ? Int64.max : Int64(high.rounded(.down))
+    return least <= most ? least...most : nil
   }
 
   private static func bin(
@@ -139,34 +146,17 @@ extension Operation {
     return result
   }
 
-  private static func uncount(_ batch: Batch, _ name: Named) throws -> Batch {
-    guard let column = batch[name.text], case .int(let counts) = column.values else {
-      return batch
-    }
-    var rows: [Int] = []
-    for row in 0..<batch.rows where !column.isMissing(row) {
-      let count = counts[row]
-      guard (0...100_000_000).contains(count), rows.count + Int(count) <= 1 << 31 else {
-        throw Diagnostic.error(
-          "AX0526", at: name.span, "row \(row) of its partition cannot be repeated so often",
-          cause: "'\(name.text)' is a whole number from 0 to 100,000,000")
-      }
-      rows.append(contentsOf: repeatElement(row, count: Int(count)))
-    }
-    let names = batch.schema.names.filter { $0 != name.text }
-    return (batch.selecting(names) ?? batch).taking(rows)
-  }
-
   private static func fill(_ batch: Batch, _ name: Named, _ value: JSONValue) throws -> Batch {
     guard let index = batch.schema.index(of: name.text) else { return batch }
     let column = batch.columns[index]
     var schema = batch.schema.columns[index]
+    // A statistic that was not taken, for a dataset without rows, adds no category either.
+    if column.missingCount == 0, schema.type != .category || isStatistic(value) { return batch }
     guard let value = FillValue(value, schema.type) else {
       throw Diagnostic.error(
         "AX0527", at: name.span,
         "'\(name.text)' is \(schema.type.rawValue) and cannot be filled with that")
     }
-    if column.missingCount == 0, schema.type != .category { return batch }
     if case .text(let text) = value, schema.type == .category {
       schema.categories = BlendSchema.united(schema.categories, [text])
     }
@@ -199,14 +189,13 @@ extension Operation {
   }
 
   private static func map(
-    _ batch: Batch, _ name: Named, _ values: [String: String?], _ other: OtherValues
+    _ batch: Batch, _ name: Named, _ values: [Replacement], _ other: OtherValues
   ) throws -> Batch {
     guard let column = batch[name.text], let old = batch.schema[name.text] else { return batch }
-    let keys = Array(values.keys)
-    let index = CategoryIndex(keys)
+    let index = CategoryIndex(values.map { $0.key(in: old.type) ?? $0.old.text })
     var unknown: Int?
     func mapped(_ text: String, _ row: Int) -> String? {
-      if let at = index.code(of: text) { return values[keys[Int(at)]] ?? nil }
+      if let at = index.code(of: text) { return values[Int(at)].new }
       if other == .stop, unknown == nil { unknown = row }
       return other == .keep ? text : nil
     }
@@ -221,7 +210,7 @@ extension Operation {
     }
     var schema = ColumnSchema(name.text, old.type == .text ? .text : .category)
     if schema.type == .category {
-      schema.categories = Set(texts.compactMap { $0 }).sorted(by: CategoryIndex.precedes)
+      schema.categories = CategoryIndex.distinct(texts.lazy.compactMap { $0 })
     }
     let codes = CategoryIndex(schema.categories)
     var builder = ColumnBuilder(schema, capacity: batch.rows)
@@ -248,7 +237,7 @@ extension Operation {
       isText || cast.type == .category || cast.type == .text
       ? (0..<batch.rows).map { column.plainText($0) } : []
     if cast.type == .category {
-      schema.categories = Set(texts.compactMap { $0 }).sorted(by: CategoryIndex.precedes)
+      schema.categories = CategoryIndex.distinct(texts.lazy.compactMap { $0 })
     }
     let codes = CategoryIndex(schema.categories)
     var builder = ColumnBuilder(schema, capacity: batch.rows)
@@ -282,7 +271,9 @@ extension Operation {
   ) -> Bool {
     switch cast.type {
     case .text: builder.append(text: text ?? "")
-    case .category: builder.append(code: text.flatMap { codes.code(of: $0) } ?? 0)
+    case .category:
+      guard let code = text.flatMap({ codes.code(of: $0) }) else { return false }
+      builder.append(code: code)
     case .int:
       guard
         let whole = text.flatMap({ Int64($0) })
@@ -290,10 +281,12 @@ extension Operation {
       else { return false }
       builder.append(int: whole)
     case .double:
-      guard let value = column.number(row) ?? text.flatMap(DecimalText.number), value.isFinite
-      else {
-        return false
-      }
+      let value: Double? =
+        // Not the nearest double: a whole number beyond 2^53 would become another one.
+        if case .int(let values) = column.values { Double(exactly: values[row]) } else {
+          column.number(row) ?? text.flatMap(DecimalText.number)
+        }
+      guard let value, value.isFinite else { return false }
       builder.append(double: value)
     case .bool:
       switch (text?.lowercased(), column.number(row)) {
@@ -380,18 +373,7 @@ extension Column {
   }
 
   /// The value as text; nil where missing.
-  func plainText(_ row: Int) -> String? {
-    if isMissing(row) { return nil }
-    return switch values {
-    case .text(let texts): texts[row]
-    case .category(let codes, let categories): categories[Int(codes[row])]
-    case .int(let values): String(values[row])
-    case .double(let values): "\(values[row])"
-    case .bool(let bits): bits[row] ? "true" : "false"
-    case .date(let days): CivilDate.text(days: Int(days[row]))
-    case .datetime(let values): CivilDate.text(microseconds: values[row])
-    }
-  }
+  func plainText(_ row: Int) -> String? { isMissing(row) ? nil : text(row) }
 }
 
 extension ColumnBuilder {

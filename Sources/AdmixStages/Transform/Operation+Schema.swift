@@ -6,6 +6,28 @@ extension Operation {
   /// The columns after this step; everything that does not fit is reported, and the columns are then
   /// what they would be without the misfits, so that later steps can be checked too.
   func schema(after schema: Schema, report: inout Diagnostics) -> Schema {
+    var problems = Diagnostics()
+    let result = columns(after: schema, report: &problems)
+    if result.columns.isEmpty, !schema.columns.isEmpty, !problems.hasErrors {
+      problems.append(
+        .error(
+          "AX0520", at: leading?.span, "no column is left after this step",
+          hint: "a dataset has at least one column"))
+    }
+    report.append(contentsOf: problems)
+    return result
+  }
+
+  /// The first name of a step that takes columns away.
+  private var leading: Named? {
+    switch self {
+    case .select(let names), .drop(let names): names.first
+    case .uncount(let name): name
+    default: nil
+    }
+  }
+
+  private func columns(after schema: Schema, report: inout Diagnostics) -> Schema {
     var result = schema
     switch self {
     case .select(let names):
@@ -53,7 +75,16 @@ extension Operation {
       for name in names ?? [] { _ = Self.find(name, schema, &report) }
     case .clip(let clips):
       for clip in clips where Self.isNumber(clip.column, schema, &report) {
-        if let index = schema.index(of: clip.column.text) { result.columns[index].decimals = nil }
+        guard let index = schema.index(of: clip.column.text) else { continue }
+        result.columns[index].decimals = nil
+        if schema.columns[index].type == .int, Self.wholes(clip.low, clip.high) == nil {
+          report.append(
+            .error(
+              "AX0520", at: clip.column.span,
+              "no 64-bit whole number lies in the range of '\(clip.column.text)'",
+              cause: "the column is int",
+              hint: "widen the range, or cast the column to double first"))
+        }
       }
     case .bin(let bins):
       for (name, _, labels) in bins where Self.isNumber(name, schema, &report) {
@@ -162,7 +193,7 @@ extension Operation {
   }
 
   private func map(
-    _ name: Named, _ values: [String: String?], _ other: OtherValues, _ schema: Schema,
+    _ name: Named, _ values: [Replacement], _ other: OtherValues, _ schema: Schema,
     _ result: inout Schema, _ report: inout Diagnostics
   ) {
     guard let column = Self.find(name, schema, &report), let index = schema.index(of: name.text)
@@ -176,15 +207,31 @@ extension Operation {
           hint: "use 'bin', or 'derive' with 'if(…)'"))
       return
     }
+    var keys: Set<CellKey> = []
+    for value in values {
+      guard let key = value.key(in: column.type) else {
+        report.append(
+          .error(
+            "AX0520", at: value.old.span, "'\(name.text)' never has the value '\(value.old.text)'",
+            cause: "the column is \(column.type.rawValue)"))
+        continue
+      }
+      if !keys.insert(CellKey([key])).inserted {
+        report.append(
+          .error(
+            "AX0520", at: value.old.span, "the value '\(key)' of '\(name.text)' is listed twice"))
+      }
+    }
     if column.type == .text { return }
-    var categories = Set(values.values.compactMap { $0 })
+    var categories = values.compactMap(\.new)
     if column.type == .category, other == .keep {
-      categories.formUnion(column.categories.filter { values[$0] == nil })
+      let known = CategoryIndex(values.map(\.old.text))
+      categories += column.categories.filter { known.code(of: $0) == nil }
     }
     // Which whole numbers stay as they are, only the data tells; tasks add what they find.
     result.columns[index] = ColumnSchema(
       column.name, .category, roles: column.roles,
-      categories: categories.sorted(by: CategoryIndex.precedes))
+      categories: CategoryIndex.distinct(categories))
   }
 }
 
@@ -196,6 +243,10 @@ enum FillValue {
   case text(String)
   case day(Int32)
   case moment(Int64)
+
+  /// A date or moment by its count since 1970, as a mode is told: it may lie in a year that has more
+  /// digits than the texts of pipeline files.
+  static func counted(_ count: Int64) -> JSONValue { .object(["since-1970": .int(count)]) }
 
   /// Nil where the value does not fit the type.
   init?(_ value: JSONValue, _ type: ColumnType) {
@@ -213,6 +264,14 @@ enum FillValue {
       self = .day(days)
     case (.datetime, .string(let text)):
       guard let moment = CivilDate.microseconds(text) else { return nil }
+      self = .moment(moment)
+    case (.date, .object(let mode)):
+      guard case .int(let count)? = mode["since-1970"], let days = Int32(exactly: count) else {
+        return nil
+      }
+      self = .day(days)
+    case (.datetime, .object(let mode)):
+      guard case .int(let moment)? = mode["since-1970"] else { return nil }
       self = .moment(moment)
     default: return nil
     }

@@ -15,7 +15,7 @@ enum Operation: Sendable {
   case derive([(name: String, text: Named)])
   case filter(Named)
   case fill([(column: Named, value: JSONValue)])
-  case map([(column: Named, values: [String: String?], other: OtherValues)])
+  case map([(column: Named, values: [Replacement], other: OtherValues)])
   case dropMissing([Named]?)
   case clip([(column: Named, low: Double?, high: Double?)])
   case bin([(column: Named, edges: [Double], labels: [String])])
@@ -37,6 +37,27 @@ enum Operation: Sendable {
     var format: String?
     /// Values that do not fit become missing, and are counted; otherwise they are an error.
     var isLenient: Bool
+  }
+
+  /// A value and what it becomes; nil makes it missing.
+  struct Replacement: Sendable {
+    var old: Named
+    var new: String?
+
+    /// How a column of a type has the value as text, however the pipeline file spells it: whole numbers
+    /// in their digits, truth values in small letters; nil where no value of the type is meant.
+    func key(in type: ColumnType) -> String? {
+      switch type {
+      case .int:
+        (Int64(old.text) ?? DecimalText.number(old.text).flatMap { Int64(exactly: $0) })
+          .map { String($0) }
+      case .bool:
+        // The three spellings of YAML 1.2.
+        ["true", "True", "TRUE", "false", "False", "FALSE"].contains(old.text)
+          ? old.text.lowercased() : nil
+      default: old.text
+      }
+    }
   }
 
   enum OtherValues: String, Sendable, CaseIterable { case keep, missing, stop }
@@ -120,7 +141,9 @@ enum Operation: Sendable {
           .object([
             .optional("rows", .count, "How many rows; all of them where there are fewer."),
             .optional("share", .share, "The part of the rows, from 0 to 1, instead."),
-            .optional("seed", .int(0...Int64.max), default: 0, "Another seed, another sample."),
+            .optional(
+              "seed", .int(0...Int64.max), default: 0,
+              "Another number, another sample of the same seed."),
           ]), "Some rows, drawn without replacement; they keep their order."),
       ]))
   }()
@@ -149,13 +172,14 @@ enum Operation: Sendable {
     case "select":
       self = .select(names(value))
       Self.refuseRepeats(names(value), &report)
+      if names(value).isEmpty {
+        report.append(.error("AX0520", at: value.span, "'select' names no column"))
+      }
     case "drop": self = .drop(names(value))
     case "rename":
       self = .rename(
         value.members.map { item in
-          if text(item.value).isEmpty {
-            report.append(.error("AX0524", at: item.value.span, "a column has to have a name"))
-          }
+          Self.refuseName(text(item.value), item.value.span, &report)
           return (named(item), text(item.value))
         })
     case "cast":
@@ -175,18 +199,20 @@ enum Operation: Sendable {
           }
         })
     case "derive":
-      self = .derive(value.items.flatMap(\.members).map { ($0.key, named($0.value)) })
+      let members = value.items.flatMap(\.members)
+      for item in members { Self.refuseName(item.key, item.keySpan, &report) }
+      self = .derive(members.map { ($0.key, named($0.value)) })
     case "filter": self = .filter(named(value))
     case "fill": self = .fill(value.members.map { (named($0), $0.value.json) })
     case "map":
       self = .map(
         value.members.map { item in
           let values = (item.value["values"]?.members ?? []).map { entry in
-            (entry.key, entry.value.value == .null ? nil : text(entry.value))
+            Replacement(
+              old: named(entry), new: entry.value.value == .null ? nil : text(entry.value))
           }
           return (
-            named(item), Dictionary(values) { first, _ in first },
-            item.value["other"]?.text.flatMap(OtherValues.init) ?? .keep
+            named(item), values, item.value["other"]?.text.flatMap(OtherValues.init) ?? .keep
           )
         })
     case "drop-missing": self = .dropMissing(value.bool == nil ? names(value) : nil)
@@ -237,6 +263,21 @@ enum Operation: Sendable {
     }
   }
 
+  /// Refuses a name that a column cannot get.
+  private static func refuseName(
+    _ name: String, _ span: SourceSpan, _ report: inout Diagnostics
+  ) {
+    if name.isEmpty {
+      report.append(.error("AX0524", at: span, "a column has to have a name"))
+    } else if Schema.isOrigin(name) {
+      report.append(
+        .error(
+          "AX0524", at: span, "'\(name)' is the name of a column that says where a row came from",
+          cause: "such columns are left out of exports and comparisons",
+          hint: "choose another name"))
+    }
+  }
+
   private static func refuseRepeats(_ names: [Named], _ report: inout Diagnostics) {
     for (index, name) in names.enumerated()
     where names[..<index].contains(where: { $0.text == name.text }) {
@@ -250,7 +291,7 @@ enum Operation: Sendable {
     let ends = item.value.items
     if ends.count != 2 {
       report.append(.error("AX0520", at: item.value.span, "a range is [low, high]"))
-    } else if let odd = ends.first(where: { $0.double == nil && $0.value != .null }) {
+    } else if let odd = ends.first(where: { $0.value != .null && $0.double?.isFinite != true }) {
       report.append(
         .error(
           "AX0520", at: odd.span, "an end of a range is a number",
@@ -275,7 +316,7 @@ enum Operation: Sendable {
       return (name, [], ["all"])
     }
     if labels.isEmpty { labels = Self.labels(edges) }
-    if labels.count != edges.count + 1 || Set(labels).count != labels.count {
+    if labels.count != edges.count + 1 || CategoryIndex.distinct(labels).count != labels.count {
       report.append(
         .error(
           "AX0520", at: item.value["labels"]?.span ?? item.value.span,

@@ -9,8 +9,10 @@ import AdmixModel
 enum Sampling {
   static let step = "sample"
 
+  /// - Parameter salt: what tells this sample from others of the stage.
   static func drive(
-    _ stage: any StageContext, _ manifest: DatasetManifest, _ amount: Operation.Amount, seed: UInt64
+    _ stage: any StageContext, _ manifest: DatasetManifest, _ amount: Operation.Amount,
+    salt: String
   ) async throws -> DatasetManifest {
     let total = manifest.rows
     let count =
@@ -26,7 +28,8 @@ enum Sampling {
           step: step,
           parameters: [
             "schema": schema, "first": JSONValue(first), "total": JSONValue(total),
-            "count": JSONValue(count), "seed": .string(String(seed)),
+            "count": JSONValue(count), "seed": .string(String(stage.seed)),
+            "salt": .string("\(stage.salt)/\(salt)"),
           ], inputs: ["partition": [partition]], expectedRows: partition.rows)
       })
     return DatasetManifest(
@@ -39,13 +42,14 @@ enum Sampling {
       let schema = try parameters["schema"]?.decoded(Schema.self),
       let first = parameters["first"]?.int, let total = parameters["total"]?.int,
       let count = parameters["count"]?.int,
-      let seed = parameters["seed"]?.string.flatMap(UInt64.init)
+      let seed = parameters["seed"]?.string.flatMap(UInt64.init),
+      let salt = parameters["salt"]?.string
     else { throw missingInput(step) }
     let batch = try task.artifacts.batch(partition, schema: schema)
     guard first >= 0, first + batch.rows <= total else { throw missingInput(step) }
     task.progress(rows: batch.rows)
     let order = RandomPermutation(
-      count: total, source: RandomSource(seed: seed, salt: "transform/sample"))
+      count: total, source: RandomSource(seed: seed, salt: salt))
     let kept = (0..<batch.rows).filter { order[first + $0] < count }
     return TaskOutputs(["partition": try Transform.publish(batch.taking(kept), task)])
   }

@@ -7,12 +7,12 @@ import Foundation
 /// Changes the columns and rows of a dataset, step by step.
 package struct Transform: StageKind {
   package static let description = KindDescription(
-    name: "transform", revision: 2, summary: "Changes columns and rows, step by step.",
+    name: "transform", revision: 3, summary: "Changes columns and rows, step by step.",
     fields: [
       .required("from", .edge(.dataset), "The dataset to change."),
       .required("steps", Operation.field, "What to do, in order."),
     ],
-    outputs: ["data"],
+    outputs: ["data"], usesRandomness: true,
     example: """
       transform:
         from: census
@@ -73,13 +73,18 @@ package struct Transform: StageKind {
           stage, manifest, keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) }
         )
       case .sample(let amount, let seed):
-        manifest = try await Sampling.drive(stage, manifest, amount, seed: seed)
+        manifest = try await Sampling.drive(
+          stage, manifest, amount, salt: "\(index)/sample/\(seed)")
       case .fill(let fills) where filled[index] == nil && !steps[index].operation.isLocal:
         filled[index] = .fill(try await FillStatistics.drive(stage, manifest, fills))
         continue
       default:
         var end = index
-        while end < steps.count, steps[end].operation.isLocal || filled[end] != nil { end += 1 }
+        while end < steps.count, steps[end].operation.isLocal || filled[end] != nil {
+          end += 1
+          // What comes after it has its own tasks, one for each partition that it makes.
+          if case .uncount = steps[end - 1].operation { break }
+        }
         manifest = try await rows(stage, manifest, index..<end, filled, &misfits)
         index = end
         continue
@@ -189,10 +194,16 @@ package struct Transform: StageKind {
         .init(step: index, column: $0.key, count: $0.value)
       }
     }
+    let partitions: [Artifact]
+    if count > 0, case .uncount(let name) = steps[first + count - 1].operation {
+      partitions = try Uncount.publish(batch, name, task)
+      batch = batch.selecting(batch.schema.names.filter { $0 != name.text }) ?? batch
+    } else {
+      partitions = try Self.publish(batch, task)
+    }
     let result = RowsResult(
       categories: batch.schema.columns.map(\.categories), misfits: misfits)
-    return TaskOutputs(
-      ["partition": try Self.publish(batch, task)], value: try .init(encoding: result))
+    return TaskOutputs(["partition": partitions], value: try .init(encoding: result))
   }
 
   /// Rows as partitions of at most the usual size; none where there are none.

@@ -90,12 +90,17 @@ package struct KeyFile {
   }
 }
 
-/// Numbers in rising order as an artifact holds them, see `KeyFile`.
+/// Numbers in rising order as an artifact holds them, see `KeyFile`: all doubles, of which none is NaN,
+/// or all whole numbers.
 package struct NumberFile {
   private let data: Data
   package let count: Int
 
   package static func write(_ numbers: [Double], to out: inout PackedWriter) { out.append(numbers) }
+
+  package static func write(_ numbers: [Int64], to out: inout PackedWriter) {
+    out.append(numbers.map { UInt64(bitPattern: $0) })
+  }
 
   package init(_ data: Data) throws {
     self.data = data
@@ -107,60 +112,70 @@ package struct NumberFile {
     self.count = count
   }
 
-  private subscript(place: Int) -> Double {
+  private subscript(place: Int) -> UInt64 {
     data.withUnsafeBytes {
-      Double(
-        bitPattern: UInt64(
-          littleEndian: $0.loadUnaligned(fromByteOffset: 8 + place * 8, as: UInt64.self)))
+      UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8 + place * 8, as: UInt64.self))
     }
-  }
-
-  /// How many are at most this.
-  private func count(upTo value: Double) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] <= value { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 
   /// The middle number of all files, or the mean of the two in the middle; nil where there are none.
-  ///
-  /// Halves the range of all doubles until one is left, so nothing is read but the numbers that are
-  /// looked at.
   package static func median(_ files: [NumberFile]) -> Double? {
+    guard
+      let (low, high) = middle(
+        files,
+        // One zero, not two that are equal and yet have an order.
+        order: { $0 == 1 << 63 ? 1 << 63 : $0 >> 63 == 1 ? ~$0 : $0 | 1 << 63 })
+    else { return nil }
+    func number(_ ordered: UInt64) -> Double {
+      Double(bitPattern: ordered >> 63 == 1 ? ordered & ~(1 << 63) : ~ordered)
+    }
+    let (a, b) = (number(low), number(high))
+    if low == high { return a }
+    // Half of a small number may not be exact, and the sum of large ones is beyond all doubles.
+    return (a + b).isFinite ? (a + b) / 2 : a / 2 + b / 2
+  }
+
+  /// The same of files of whole numbers: the mean of two is rounded, halves away from zero.
+  package static func wholeMedian(_ files: [NumberFile]) -> Int64? {
+    guard let (low, high) = middle(files, order: { $0 ^ 1 << 63 }) else { return nil }
+    let (a, b) = (Int64(bitPattern: low ^ 1 << 63), Int64(bitPattern: high ^ 1 << 63))
+    return WholeSum([a, b]).mean
+  }
+
+  /// The two numbers in the middle as words in their order, one and the same where the count is odd.
+  ///
+  /// Halves the range of all words until one is left, so nothing is read but the numbers that are
+  /// looked at.
+  private static func middle(_ files: [NumberFile], order: (UInt64) -> UInt64)
+    -> (low: UInt64, high: UInt64)?
+  {
     let total = files.reduce(0) { $0 + $1.count }
     guard total > 0 else { return nil }
+    func count(_ file: NumberFile, upTo word: UInt64) -> Int {
+      var low = 0
+      var high = file.count
+      while low < high {
+        let middle = (low + high) / 2
+        if order(file[middle]) <= word { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
     let rank = (total + 1) / 2
-    var low = ordered(-.infinity)
-    var high = ordered(.infinity)
+    var low = UInt64.min
+    var high = UInt64.max
     while low < high {
       let middle = low + (high - low) / 2
-      let value = number(middle)
-      if files.reduce(0, { $0 + $1.count(upTo: value) }) >= rank {
+      if files.reduce(0, { $0 + count($1, upTo: middle) }) >= rank {
         high = middle
       } else {
         low = middle + 1
       }
     }
-    let middle = number(low)
-    guard total % 2 == 0 else { return middle }
+    guard total % 2 == 0 else { return (low, low) }
     // The one after it: equal where there are more of them, else the least of those above.
-    let upTo = files.map { $0.count(upTo: middle) }
-    if upTo.reduce(0, +) > rank { return middle }
-    let next = zip(files, upTo).filter { $1 < $0.count }.map { $0[$1] }.min() ?? middle
-    return (middle + next) / 2
-  }
-
-  /// Whole numbers in the order of the doubles they stand for.
-  private static func ordered(_ value: Double) -> UInt64 {
-    let bits = value.bitPattern
-    return bits >> 63 == 1 ? ~bits : bits | 1 << 63
-  }
-
-  private static func number(_ ordered: UInt64) -> Double {
-    Double(bitPattern: ordered >> 63 == 1 ? ordered & ~(1 << 63) : ~ordered)
+    let upTo = files.map { count($0, upTo: low) }
+    if upTo.reduce(0, +) > rank { return (low, low) }
+    let next = zip(files, upTo).filter { $1 < $0.count }.map { order($0[$1]) }.min()
+    return (low, next ?? low)
   }
 }

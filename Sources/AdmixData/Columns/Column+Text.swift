@@ -1,0 +1,15 @@
+extension Column {
+  /// A value that is not missing, as people write it: numbers in their shortest digits, dates and times
+  /// as `2024-12-31` and `2024-12-31T23:59:59`.
+  package func text(_ row: Int) -> String {
+    switch values {
+    case .bool(let bits): bits[row] ? "true" : "false"
+    case .int(let buffer): String(buffer[row])
+    case .double(let buffer): "\(buffer[row])"
+    case .text(let texts): texts[row]
+    case .category(let codes, let categories): categories[Int(codes[row])]
+    case .date(let days): CivilDate.text(days: Int(days[row]))
+    case .datetime(let instants): CivilDate.text(microseconds: instants[row])
+    }
+  }
+}
