@@ -225,3 +225,23 @@ func chanceIsWhatPairsOfSamplesShow(weights: [Int]) {
   #expect(infinite.minus(Measurement(1)).value == .infinity)
   #expect(Measurement(1).minus(.undefined("no rows")).reason == "no rows")
 }
+
+/// Every metric goes over the groups once or twice: a pass per group would take minutes here.
+@Test func manyGroupsAreMeasured() throws {
+  let groups = 20_000
+  let counts = CountTable(
+    axes: [
+      .init(column: "a", values: (0..<groups).map { "\($0)" }),
+      .init(column: "y", values: ["no", "yes"]),
+    ], counts: (0...groups).flatMap { $0 < groups ? [1, $0 == 0 ? 8 : 1 + $0 % 7, 0] : [0, 0, 0] })
+  let table = try #require(
+    GroupTable(counts, attributes: ["a"], label: "y", positive: ["yes"]))
+  for metric in FairnessMetrics.all {
+    guard case .groups(let measure) = metric.computation else { continue }
+    #expect(measure(table, FairnessOptions()).value?.isFinite == true, "\(metric.name)")
+  }
+  guard case .groups(let measure)? = FairnessMetrics.byName["class_imbalance"]?.computation else {
+    return
+  }
+  #expect(measure(table, FairnessOptions()).value == 7.0 / 11)
+}
