@@ -127,12 +127,12 @@ struct RowCells {
 }
 
 extension Column {
-  /// A value that is not missing, as people write it.
+  /// A value that is not missing, as people write it; −0 is 0, as it is when rows are compared.
   func text(_ row: Int) -> String {
     switch values {
     case .bool(let bits): bits[row] ? "true" : "false"
     case .int(let buffer): String(buffer[row])
-    case .double(let buffer): "\(buffer[row])"
+    case .double(let buffer): "\(buffer[row] + 0)"
     case .text(let texts): texts[row]
     case .category(let codes, let categories): categories[Int(codes[row])]
     case .date(let days): CivilDate.text(days: Int(days[row]))
