@@ -226,6 +226,20 @@ func chanceIsWhatPairsOfSamplesShow(weights: [Int]) {
   #expect(Measurement(1).minus(.undefined("no rows")).reason == "no rows")
 }
 
+@Test func aLargerSampleHitsMoreButNeverMoreThanAll() {
+  let share = Measurement.share(30, of: 100)
+  for (factor, expected) in [
+    (0.0, 0.0), (1, 0.3), (2, 0.51), (4, 0.7599), (0.5, 1 - 0.7.squareRoot()), (1e9, 1),
+  ] {
+    let hit = share.hit(byTimes: factor)
+    #expect(((hit.value ?? .nan) - expected).magnitude < 1e-12, "\(factor)")
+    #expect((hit.low ?? 2) <= expected && expected <= (hit.high ?? -1), "\(factor)")
+  }
+  #expect(Measurement(1).hit(byTimes: 3).value == 1)
+  #expect(Measurement(0).hit(byTimes: 3).value == 0)
+  #expect(Measurement.undefined("no rows").hit(byTimes: 3).reason == "no rows")
+}
+
 /// Every metric goes over the groups once or twice: a pass per group would take minutes here.
 @Test func manyGroupsAreMeasured() throws {
   let groups = 20_000

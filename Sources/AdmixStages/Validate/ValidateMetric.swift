@@ -54,7 +54,10 @@ struct ValidateMetric: Sendable {
       "privacy.copies.baseline", "The same for the holdout: how many are equal by chance.",
       "0 to 1",
       best: ""),
-    .init("privacy.copies.excess", "Share minus baseline.", "-1 to 1", best: "0 or less"),
+    .init(
+      "privacy.copies.excess",
+      "Share minus 1 − (1 − baseline)^k, what chance alone gives; k is the reference's rows over the holdout's.",
+      "-1 to 1", best: "0 or less"),
     .init(
       "privacy.dcr.closer_share",
       "Synthetic rows that are closer to a training row than to a holdout row; 0.5 is what no copying gives.",
