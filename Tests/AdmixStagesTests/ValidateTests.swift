@@ -476,6 +476,48 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     #expect(empty.gates.isEmpty)
   }
 
+  /// Of ten thousands of pairs only those are told that people look for; the means are over all.
+  @Test func wideTablesTellOfTheFurthestPairs() async throws {
+    func table(_ seed: UInt64) -> ColumnTable {
+      var random = SeededRandom(seed: seed)
+      var table = ColumnTable()
+      for column in 0..<150 {
+        table.columns.append(
+          ("c\(column)", .ints((0..<12).map { _ in Int.random(in: 0..<9, using: &random) })))
+      }
+      return table
+    }
+    let tables = ["of": table(1), "reference": table(2)]
+    func told(_ options: [String: JSONValue]) async throws -> CheckBench.Outcome {
+      try await CheckBench.run(
+        Validate.self, options.merging(["fidelity": .object([:])]) { $1 }, tables)
+    }
+    let outcome = try await told([:])
+    let pairs = outcome.report.metrics.filter { $0.key.hasPrefix("fidelity.pair(") }
+    #expect(pairs.count == 10_000)
+    let all = try #require(outcome.report.metrics["fidelity.pair_trends"])
+    #expect(all.support == 150 * 149 / 2)
+    let mean = pairs.values.reduce(0) { $0 + ($1.value ?? .nan) } / 10_000
+    #expect(mean < (all.value ?? 0))
+    let section = try #require(outcome.report.sections.first)
+    #expect(section.text.contains("over all 11175 pairs; the 1175 that"))
+    var maps = 0
+    for case .heatmap(let title, let names, _, let values, _, _) in section.charts {
+      maps += 1
+      #expect(title == "Pair trends of the 100 of 150 columns that lie furthest from the reference")
+      #expect(names.count == 100 && values.count == 100)
+    }
+    #expect(maps == 1)
+    // One of those that were left out is there for a gate.
+    let left = try #require(
+      (0..<150).lazy.flatMap { a in (a + 1..<150).map { "fidelity.pair(c\(a), c\($0))" } }
+        .first { pairs[$0] == nil })
+    let gated = try await told(["gates": [["fail": .string("\(left) < 0")]]])
+    #expect(gated.report.metrics.count { $0.key.hasPrefix("fidelity.pair(") } == 10_001)
+    #expect(gated.gates.map(\.passed) == [true])
+    #expect((gated.value(left) ?? 0) >= pairs.values.compactMap(\.value).max() ?? 1)
+  }
+
   /// Categories that look alike are features of their own.
   @Test func modelsTellSpellingsApart() async throws {
     let (one, two) = ("caf\u{e9}", "cafe\u{301}")
