@@ -46,7 +46,9 @@ struct ValidateMetric: Sendable {
       "0 to 1",
       best: "1"),
     .init(
-      "fidelity.pair(COLUMN, COLUMN)", "How alike two columns go together.", "0 to 1", best: "1"),
+      "fidelity.pair(COLUMN, COLUMN)",
+      "How alike two columns go together; of more than 10,000 pairs those furthest from the reference and those in gates.",
+      "0 to 1", best: "1"),
     .init(
       "fidelity.synthetic.…", "All of these for the synthetic rows alone.", "", best: ""),
     .init("privacy.copies.share", "Rows that equal a real row.", "0 to 1", best: "low"),
