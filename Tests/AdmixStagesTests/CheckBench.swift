@@ -130,17 +130,15 @@ struct ColumnTable {
       }
       switch values {
       case .categories(let v):
-        let names = Set(v.compactMap { $0 }).sorted {
-          $0.utf8.lexicographicallyPrecedes($1.utf8)
-        }
-        let codes = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        let names = CategoryIndex.distinct(v.compactMap { $0 })
+        let codes = CategoryIndex(names)
         finish(
           ColumnSchema(
             name, .category, roles: Schema.isOrigin(name) ? [.ignore] : [], categories: names)
         ) { builder in
           for text in v {
-            if let text, let code = codes[text] {
-              builder.append(code: code)
+            if let text, let code = codes.code(of: text) {
+              builder.append(code: Int(code))
             } else {
               builder.appendMissing()
             }

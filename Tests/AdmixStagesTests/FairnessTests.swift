@@ -169,6 +169,40 @@ import Testing
     #expect(lost.value("representation(group)") == 0 && lost.value("evenness(group)") == 0)
   }
 
+  /// `é` in one character and in two is two values wherever it stands, as it is in the data.
+  @Test func spellingsThatLookAlikeStayApart() async throws {
+    let (one, two) = ("caf\u{e9}", "cafe\u{301}")
+    let words = [one, one, one, two, two, "tea", "tea", "tea"]
+    let labels = [one, one, two, two, two, one, two, one]
+    typealias Make = ([String?]) -> ColumnTable.Values
+    let makes: [Make] = [{ .categories($0) }, { .texts($0) }]
+    for make in makes {
+      func table(_ rows: Range<Int>) -> ColumnTable {
+        ColumnTable(("place", make(Array(words[rows]))), ("drink", make(Array(labels[rows]))))
+      }
+      for partition in [8, 3, 1] {
+        for against in [0..<3, 3..<5] {
+          let outcome = try await CheckBench.run(
+            Fairness.self,
+            [
+              "label": ["column": "drink", "positive": .string(one)], "protected": ["place"],
+              "conditional": .array([]), "reference": ["place": .string(two)],
+            ], ["of": table(0..<8), "against": table(against)], partition: partition)
+          let rows = try #require(outcome.report.sections.first?.tables.first?.rows)
+            .filter { $0[1] == .text("of") }
+          let shown = rows.map { row in
+            if case .text(let name) = row[0] { Array(name.utf8) } else { [UInt8]() }
+          }
+          #expect(shown == [two, one, "tea"].map { Array($0.utf8) })
+          #expect(rows.map { $0[2] } == [.count(2), .count(3), .count(3)])
+          // The reference has no good outcome, and the others two of three.
+          #expect(((outcome.value("dpl(place)") ?? 0) + 2.0 / 3).magnitude < 1e-12)
+          #expect(outcome.value("class_imbalance(place)") == (2.0 - 3) / 5)
+        }
+      }
+    }
+  }
+
   @Test(
     "refuses what would give a false answer",
     arguments: [

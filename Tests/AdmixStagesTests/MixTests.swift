@@ -127,6 +127,20 @@ import Testing
     }
   }
 
+  /// Rows with −0 and with 0 are of one cell, as they are one value when rows are compared.
+  @Test func zeroHasOneCell() async throws {
+    let artifacts = try FolderArtifacts()
+    let table = Table.batch([
+      ("x", .double, [.double(0), .double(-0.0), .double(-0.0), 1, 1, 1]),
+      ("id", .int, (0..<6).map { JSONValue($0) }),
+    ])
+    #expect(RowCells(table, columns: ["x"]).keys == [CellKey(["0.0"]), CellKey(["1.0"])])
+    let (blend, _, _) = try await Self.run(
+      "rows: 6, parts: {a: {from: rows, share: 1}}, balance: {by: x, to: {0.0: 0.5, 1.0: 0.5}}",
+      ["a": (table, cuts: [1])], artifacts)
+    #expect(Table.rows(blend).count { $0[0].double == 0 } == 3)
+  }
+
   @Test func aPartThatIsTooSmall() async throws {
     let artifacts = try FolderArtifacts()
     var random = SeededRandom(seed: 5)

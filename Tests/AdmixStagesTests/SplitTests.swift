@@ -123,6 +123,45 @@ import Testing
     }
   }
 
+  /// Thousands of strata end with a row that no part wants and search for a way, which must not go over
+  /// all of them.
+  @Test func manySmallStrataAreExactToo() {
+    let shares = [0.29, 0.57, 0.14]
+    let strata = Array(repeating: 3, count: 30_000)
+    let sizes = SplitSizes.of(strata, shares: shares)
+    let totals = shares.indices.map { part in sizes.reduce(0) { $0 + $1[part] } }
+    #expect(totals == [26_100, 51_300, 12_600])
+    #expect(
+      zip(strata, sizes).allSatisfy { count, row in
+        row.reduce(0, +) == count
+          && zip(row, shares).allSatisfy {
+            (Double($0) - $1 * Double(count)).magnitude < 1 + 1e-6
+          }
+      })
+  }
+
+  /// A task of many does not read the strata of the others.
+  @Test func aPartitionIsToldOfItsOwnStrata() async throws {
+    let artifacts = try FolderArtifacts()
+    let rows = 600
+    let table = Table.batch([
+      ("g", .int, (0..<rows).map { JSONValue($0 / 3) }),
+      ("r", .int, (0..<rows).map { JSONValue($0) }),
+    ])
+    let (stage, _) = try Self.stage("into: {a: 0.5, b: 0.5}, stratify: g")
+    let input = try Table.dataset(
+      table, cuts: Array(stride(from: 100, to: rows, by: 100)), artifacts)
+    let bench = StageBench(stage, artifacts, inputs: ["from": input])
+    _ = try await stage.drive(bench)
+    let plans = try bench.requests.filter { $0.step == SplitPlan.step }.map {
+      try artifacts.decode(SplitPlan.self, from: try #require($0.inputs["plan"]?.first))
+    }
+    #expect(plans.map(\.strata.count) == [34, 34, 34, 34, 34, 34])
+    #expect(plans.flatMap(\.strata).allSatisfy { $0.rows == 3 })
+    // Group 33 begins in the first partition and has two rows in the second.
+    #expect(plans[1].strata.first { $0.key == CellKey(["33"]) }?.before == 1)
+  }
+
   /// No group is on two sides; sizes are within the largest group of what was asked for.
   @Test func groupsStayTogether() async throws {
     let artifacts = try FolderArtifacts()

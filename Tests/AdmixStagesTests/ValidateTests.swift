@@ -270,6 +270,47 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     #expect(outcome.value("expect.warned") == 1 && outcome.value("expect.failed") == 1)
   }
 
+  /// Ends without a number behind them, numbers too large to add up and names that no expression can
+  /// spell.
+  @Test func figuresAndEndsAtTheEdgeOfNumbers() async throws {
+    let table = ColumnTable(
+      ("huge", .doubles([1.5e308, 1.5e308, nil])), ("n", .ints([0, 5, Int.max])),
+      ("a`b", .ints([1, 2, 3])), ("wide", .doubles([1.5e308, 1.5e308, -1.5e308])))
+    let (least, most): (JSONValue, JSONValue) = (.double(-.infinity), .double(.infinity))
+    for partition in [3, 1] {
+      let outcome = try await CheckBench.run(
+        Validate.self,
+        [
+          "expect": [
+            ["column": "huge", "mean": between(1.4e308, 1.6e308)],
+            ["column": "huge", "sum": between(0, most)],
+            ["column": "huge", "sd": between(0, most)],
+            ["column": "huge", "between": [0, most]], ["column": "n", "between": [0, most]],
+            ["column": "n", "between": [least, 5]], ["column": "n", "min": between(least, 0)],
+            ["column": "a`b", "between": [2, .null]],
+            ["column": "wide", "mean": between(0.4e308, 0.6e308)],
+            ["column": "wide", "sum": between(1.4e308, 1.6e308)],
+            ["column": "wide", "sd": between(0, most)],
+          ]
+        ], ["of": table], partition: partition)
+      let found = try #require(outcome.report.sections.first?.tables.first?.rows)
+        .compactMap { AdmixStagesTests.found($0) }
+      #expect(found.map(\.failing) == [0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0])
+      #expect(
+        found.map(\.passed) == [
+          true, false, true, true, true, false, true, false, true, true, false,
+        ])
+      #expect(found[0].value == 1.5e308 && found[1].value == nil)
+    }
+    for check: [String: JSONValue] in [
+      ["between": [.double(.nan), 5]], ["mean": between(0, .double(.nan))],
+    ] {
+      let codes = await CheckBench.codes(
+        Validate.self, ["expect": [.object(check.merging(["column": "n"]) { $1 })]], ["of": table])
+      #expect(codes == ["AX0753"], "\(check)")
+    }
+  }
+
   /// Two correlated numbers, a category that goes with them, and some missing values.
   private static func people(_ rows: Int, seed: UInt64 = 1) -> ColumnTable {
     var random = SeededRandom(seed: seed)
@@ -378,6 +419,36 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     #expect(((excess.low ?? 0) > 0) == (defect == "copied"), "\(excess)")
   }
 
+  @Test func copiesAreSeenWhereTheHoldoutIsHitByChanceToo() async throws {
+    var random = SeededRandom(seed: 9)
+    func values(_ rows: Int) -> [Int] {
+      (0..<rows).map { _ in Int.random(in: 0..<400, using: &random) }
+    }
+    let reference = values(800)
+    let copies = (0..<500).map { _ in reference[Int.random(in: 0..<800, using: &random)] }
+    for (synthetic, isCopied) in [(copies, true), (values(500), false)] {
+      let outcome = try await CheckBench.run(
+        Validate.self,
+        ["copies": .object([:]), "gates": [["fail": "privacy.copies.excess > 0.1"]]],
+        [
+          "of": ColumnTable(("n", .ints(synthetic))),
+          "reference": ColumnTable(("n", .ints(reference))),
+          "holdout": ColumnTable(("n", .ints(values(200)))),
+        ])
+      let baseline = try #require(outcome.value("privacy.copies.baseline"))
+      let share = try #require(outcome.value("privacy.copies.share"))
+      let excess = try #require(outcome.report.metrics["privacy.copies.excess"])
+      // A holdout four times as large is missed as often as four of this size.
+      let missed = 1 - baseline
+      let expected = share - 1 + missed * missed * missed * missed
+      #expect(((excess.value ?? .nan) - expected).magnitude < 1e-12, "\(excess)")
+      let (low, high) = (try #require(excess.low), try #require(excess.high))
+      #expect(low < expected && expected < high)
+      #expect((low > 0) == isCopied, "\(excess)")
+      #expect(outcome.gates.map(\.passed) == [!isCopied], "\(excess)")
+    }
+  }
+
   @Test func saysWhyWhatCannotBeComputedIsNot() async throws {
     let real = Self.people(50)
     var flat = Self.people(40, seed: 2)
@@ -403,6 +474,69 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
       #expect(empty.report.metrics[name]?.value == nil, "\(name)")
     }
     #expect(empty.gates.isEmpty)
+  }
+
+  /// Of ten thousands of pairs only those are told that people look for; the means are over all.
+  @Test func wideTablesTellOfTheFurthestPairs() async throws {
+    func table(_ seed: UInt64) -> ColumnTable {
+      var random = SeededRandom(seed: seed)
+      var table = ColumnTable()
+      for column in 0..<150 {
+        table.columns.append(
+          ("c\(column)", .ints((0..<12).map { _ in Int.random(in: 0..<9, using: &random) })))
+      }
+      return table
+    }
+    let tables = ["of": table(1), "reference": table(2)]
+    func told(_ options: [String: JSONValue]) async throws -> CheckBench.Outcome {
+      try await CheckBench.run(
+        Validate.self, options.merging(["fidelity": .object([:])]) { $1 }, tables)
+    }
+    let outcome = try await told([:])
+    let pairs = outcome.report.metrics.filter { $0.key.hasPrefix("fidelity.pair(") }
+    #expect(pairs.count == 10_000)
+    let all = try #require(outcome.report.metrics["fidelity.pair_trends"])
+    #expect(all.support == 150 * 149 / 2)
+    let mean = pairs.values.reduce(0) { $0 + ($1.value ?? .nan) } / 10_000
+    #expect(mean < (all.value ?? 0))
+    let section = try #require(outcome.report.sections.first)
+    #expect(section.text.contains("over all 11175 pairs; the 1175 that"))
+    var maps = 0
+    for case .heatmap(let title, let names, _, let values, _, _) in section.charts {
+      maps += 1
+      #expect(title == "Pair trends of the 100 of 150 columns that lie furthest from the reference")
+      #expect(names.count == 100 && values.count == 100)
+    }
+    #expect(maps == 1)
+    // One of those that were left out is there for a gate.
+    let left = try #require(
+      (0..<150).lazy.flatMap { a in (a + 1..<150).map { "fidelity.pair(c\(a), c\($0))" } }
+        .first { pairs[$0] == nil })
+    let gated = try await told(["gates": [["fail": .string("\(left) < 0")]]])
+    #expect(gated.report.metrics.count { $0.key.hasPrefix("fidelity.pair(") } == 10_001)
+    #expect(gated.gates.map(\.passed) == [true])
+    #expect((gated.value(left) ?? 0) >= pairs.values.compactMap(\.value).max() ?? 1)
+  }
+
+  /// Categories that look alike are features of their own.
+  @Test func modelsTellSpellingsApart() async throws {
+    let (one, two) = ("caf\u{e9}", "cafe\u{301}")
+    func table(_ rows: Int) -> ColumnTable {
+      ColumnTable(
+        ("place", .categories((0..<rows).map { $0 % 2 == 0 ? one : two })),
+        ("paid", .categories((0..<rows).map { $0 % 2 == 0 ? two : one })))
+    }
+    for positive in [one, two] {
+      let outcome = try await CheckBench.run(
+        Validate.self,
+        [
+          "utility": [
+            "target": "paid", "positive": .string(positive), "models": ["logistic"],
+          ]
+        ],
+        ["of": table(60), "reference": table(80), "holdout": table(40)])
+      #expect(outcome.value("utility.logistic.tstr.auc") == 1)
+    }
   }
 
   @Test func everyListedMetricCanStandInAGate() async throws {

@@ -71,7 +71,7 @@ private typealias Measurement = AdmixModel.Measurement
     let groups = try #require(
       GroupTable(all, attributes: attributes, label: label, positive: ["1"]))
     let d = try #require(groups.groups.first { $0.values == values })
-    let a = groups.rest(without: d)
+    let a = groups.everyone.without(d)
     let value: Double?
     switch metric {
     case "CI": value = Double(a.rows - d.rows) / Double(a.rows + d.rows)

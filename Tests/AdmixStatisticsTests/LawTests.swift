@@ -252,3 +252,37 @@ func chanceIsWhatPairsOfSamplesShow(weights: [Int]) {
   #expect(infinite.minus(Measurement(1)).value == .infinity)
   #expect(Measurement(1).minus(.undefined("no rows")).reason == "no rows")
 }
+
+@Test func aLargerSampleHitsMoreButNeverMoreThanAll() {
+  let share = Measurement.share(30, of: 100)
+  for (factor, expected) in [
+    (0.0, 0.0), (1, 0.3), (2, 0.51), (4, 0.7599), (0.5, 1 - 0.7.squareRoot()), (1e9, 1),
+  ] {
+    let hit = share.hit(byTimes: factor)
+    #expect(((hit.value ?? .nan) - expected).magnitude < 1e-12, "\(factor)")
+    #expect((hit.low ?? 2) <= expected && expected <= (hit.high ?? -1), "\(factor)")
+  }
+  #expect(Measurement(1).hit(byTimes: 3).value == 1)
+  #expect(Measurement(0).hit(byTimes: 3).value == 0)
+  #expect(Measurement.undefined("no rows").hit(byTimes: 3).reason == "no rows")
+}
+
+/// Every metric goes over the groups once or twice: a pass per group would take minutes here.
+@Test func manyGroupsAreMeasured() throws {
+  let groups = 20_000
+  let counts = CountTable(
+    axes: [
+      .init(column: "a", values: (0..<groups).map { "\($0)" }),
+      .init(column: "y", values: ["no", "yes"]),
+    ], counts: (0...groups).flatMap { $0 < groups ? [1, $0 == 0 ? 8 : 1 + $0 % 7, 0] : [0, 0, 0] })
+  let table = try #require(
+    GroupTable(counts, attributes: ["a"], label: "y", positive: ["yes"]))
+  for metric in FairnessMetrics.all {
+    guard case .groups(let measure) = metric.computation else { continue }
+    #expect(measure(table, FairnessOptions()).value?.isFinite == true, "\(metric.name)")
+  }
+  guard case .groups(let measure)? = FairnessMetrics.byName["class_imbalance"]?.computation else {
+    return
+  }
+  #expect(measure(table, FairnessOptions()).value == 7.0 / 11)
+}

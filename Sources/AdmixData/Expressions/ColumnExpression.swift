@@ -1,4 +1,4 @@
-import AdmixExpression
+package import AdmixExpression
 package import AdmixModel
 
 /// An expression over the columns of a schema: its types are checked once, then it is evaluated
@@ -21,6 +21,13 @@ package struct ColumnExpression: Sendable {
     _ text: String, at span: SourceSpan, schema: Schema, report: inout Diagnostics
   ) {
     guard let expression = Expression.parse(text, at: span, report: &report) else { return nil }
+    self.init(expression, at: span, schema: schema, report: &report)
+  }
+
+  /// An expression that was made rather than read; its problems are reported where its parts stand.
+  package init?(
+    _ expression: Expression, at span: SourceSpan, schema: Schema, report: inout Diagnostics
+  ) {
     var checker = TypeChecker(schema: schema)
     guard let root = checker.check(expression) else {
       report.append(contentsOf: checker.report)

@@ -1,3 +1,4 @@
+import AdmixData
 package import AdmixModel
 package import AdmixSpec
 
@@ -110,19 +111,22 @@ extension Condition {
           hint: Spelling.closest(to: column, among: schema.names).map { "did you mean '\($0)'?" }))
       return
     }
-    guard case .oneOf(let texts) = requirement else { return }
-    for text in texts where column.type == .category && !column.categories.isEmpty {
-      if !column.categories.contains(text) {
-        report.append(
-          .error(
-            "AX0603", at: span,
-            "column '\(column.name)' never has the value '\(text)' in the training data",
-            cause: "a generator cannot make rows of a kind it has not seen",
-            hint: Spelling.closest(to: text, among: column.categories).map {
-              "did you mean '\($0)'?"
-            }))
-      }
+    guard case .oneOf(let texts) = requirement, column.type == .category,
+      !column.categories.isEmpty
+    else { return }
+    let known = CategoryIndex(column.categories)
+    for text in texts where known.code(of: text) == nil {
+      report.append(neverSeen(text, amongst: column.categories.count))
     }
+  }
+
+  /// Values are the data's own and stay out of messages, so none is proposed.
+  func neverSeen(_ text: String, amongst count: Int) -> Diagnostic {
+    .error(
+      "AX0603", at: span, "column '\(column)' never has the value '\(text)' in the training data",
+      cause:
+        "it has \(count) other \(count == 1 ? "value" : "values") there, and a generator cannot make rows of a kind it has not seen",
+      hint: "`admix show PIPELINE STAGE` shows rows of the stage that was learned from")
   }
 }
 

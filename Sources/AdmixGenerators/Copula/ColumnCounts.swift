@@ -36,12 +36,12 @@ enum ColumnCounts {
       var counts = TextCounts(
         limit: entry.treatment == .resampled
           ? TextPolicy.resampledLevels : TextPolicy.learnedLevels + 1)
-      var byText: [String: Int64] = [:]
+      var byText: [ExactText: Int64] = [:]
       for row in 0..<texts.count {
         if column.isMissing(row) {
           counts.missing += 1
         } else {
-          byText[texts[row], default: 0] += 1
+          byText[ExactText(texts[row]), default: 0] += 1
         }
       }
       counts.add(byText)
@@ -245,22 +245,22 @@ struct TextCounts {
 
   init(limit: Int) { self.limit = limit }
 
-  mutating func add(_ more: [String: Int64]) {
+  mutating func add(_ more: [ExactText: Int64]) {
     var all = more
-    for (text, count) in zip(texts, counts) { all[text, default: 0] += count }
-    var keys = Array(all.keys)
+    for (text, count) in zip(texts, counts) { all[ExactText(text), default: 0] += count }
+    var keys = all.keys.map(\.text)
     if keys.count > limit {
       isComplete = false
       keys = keys.map { (Digest(of: $0), $0) }.sorted { $0.0 < $1.0 }.prefix(limit).map(\.1)
     }
     texts = keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    counts = texts.map { all[$0] ?? 0 }
+    counts = texts.map { all[ExactText($0)] ?? 0 }
   }
 
   mutating func merge(_ other: TextCounts) {
     missing += other.missing
     let wasComplete = isComplete && other.isComplete
-    add(Dictionary(zip(other.texts, other.counts)) { first, _ in first })
+    add(Dictionary(zip(other.texts.map(ExactText.init), other.counts)) { first, _ in first })
     isComplete = isComplete && wasComplete
   }
 

@@ -1,3 +1,4 @@
+import AdmixData
 import AdmixModel
 import AdmixStatistics
 
@@ -144,21 +145,12 @@ struct LatentConditions {
     _ texts: [String], _ condition: Condition, _ index: Int, report: inout Diagnostics
   ) -> LatentIntervals? {
     let marginal = columns[index].marginal
-    let names = marginal.lows.map { marginal.name(code: Int($0)) }
-    var wanted = Set<String>()
-    for text in texts {
-      guard names.contains(text) else {
-        report.append(
-          .error(
-            "AX0603", at: condition.span,
-            "column '\(condition.column)' never has the value '\(text)' in the training data",
-            cause: "a generator cannot make rows of a kind it has not seen",
-            hint: Spelling.closest(to: text, among: names.compactMap { $0 }).map {
-              "did you mean '\($0)'?"
-            }))
-        return nil
-      }
-      wanted.insert(text)
+    let names = marginal.lows.map { marginal.name(code: Int($0)).map(ExactText.init) }
+    let wanted = Set(texts.map(ExactText.init))
+    let known = Set(names.compactMap { $0 })
+    if let unknown = texts.first(where: { !known.contains(ExactText($0)) }) {
+      report.append(condition.neverSeen(unknown, amongst: known.count))
+      return nil
     }
     return columns[index].intervals { names[$0].map(wanted.contains) ?? false }
   }

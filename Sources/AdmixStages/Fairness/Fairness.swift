@@ -8,7 +8,7 @@ import AdmixStatistics
 /// from and the parts it was mixed of.
 package struct Fairness: StageKind {
   package static let description = KindDescription(
-    name: "fairness", revision: 2,
+    name: "fairness", revision: 3,
     summary:
       "Measures how unequally groups are represented and how differently their label comes out.",
     fields: [

@@ -1,5 +1,7 @@
+import AdmixData
 import AdmixEngine
 import AdmixModel
+import AdmixSpec
 import AdmixStatistics
 
 /// Everything that was found, by view and dataset, before it is put into words.
@@ -39,10 +41,9 @@ extension FairnessFindings {
   init(_ datasets: [FairnessDataset], _ options: FairnessStageOptions, schema: Schema)
     throws(TaskFailure)
   {
-    let classes = Self.values(of: options.label.name, in: datasets)
-    let positive = try Self.positive(classes, datasets, options)
+    let positive = try Self.positive(datasets, options, schema)
     var options = options
-    options.figures.reference = try Self.reference(datasets, options)
+    options.figures.reference = try Self.reference(datasets, options, schema)
     label = options.label.name
     positiveName =
       "\(options.label.name) "
@@ -58,7 +59,7 @@ extension FairnessFindings {
         CountTable.Axis(column: column, values: Self.values(of: column, in: datasets))
       }
       for dataset in datasets {
-        guard let table = Self.counts(columns, dataset),
+        guard let table = dataset.table(columns),
           let groups = GroupTable(
             table.widened(to: axes), attributes: view.names, label: options.label.name,
             positive: positive)
@@ -83,7 +84,7 @@ extension FairnessFindings {
               metric.name, view.names + [column.name], prefix: prefix)
             metrics[name] = measure(strata, options.figures)
           }
-          if dataset.role == "of", let (high, low) = Self.extremes(groups) {
+          if dataset.role == "of", let (low, high) = FairnessMetrics.extremes(of: groups) {
             conditional.append(
               ConditionalDifference(strata, of: high.values, and: low.values, options.figures))
           }
@@ -107,38 +108,48 @@ extension FairnessFindings {
 
   /// The values a column has in any of the datasets, in one order.
   private static func values(of column: String, in datasets: [FairnessDataset]) -> [String] {
-    var values: Set<String> = []
-    for axis in datasets.flatMap(\.tables).flatMap(\.axes) where axis.column == column {
-      values.formUnion(axis.values)
-    }
-    return values.sorted(by: CountTable.precedes)
+    CategoryIndex.distinct(
+      datasets.flatMap(\.tables).flatMap(\.axes).filter { $0.column == column }.flatMap(\.values)
+    ).sorted(by: CountTable.precedes)
   }
 
-  private static func counts(_ columns: [String], _ dataset: FairnessDataset) -> CountTable? {
-    dataset.table(columns)
+  /// A value of the options as the column spells it; nil after a report where it is not there.
+  private static func spelling(
+    of wanted: [String], at span: SourceSpan, in column: String, among values: [String],
+    otherwise cause: String, _ datasets: [FairnessDataset], _ schema: Schema,
+    report: inout Diagnostics
+  ) -> String? {
+    let known = Set(values.map(ExactText.init))
+    if let spelling = wanted.first(where: { known.contains(ExactText($0)) }) { return spelling }
+    // Values are the data's own and stay out of messages, so none is proposed.
+    let name = datasets.first { $0.role == "of" }?.name ?? "STAGE"
+    let count = "\(values.count) \(values.count == 1 ? "value" : "values")"
+    report.append(
+      .error(
+        "AX0785", at: span, "'\(wanted.last ?? "")' never occurs in '\(column)'",
+        cause: values.isEmpty
+          ? "every row misses it, and \(cause)" : "it has \(count), and \(cause)",
+        hint: schema[column]?.type == .category
+          ? "`admix show PIPELINE \(name) --json` lists them"
+          : "`admix show PIPELINE \(name)` shows rows"))
+    return nil
   }
 
   /// The good classes as the column spells them; throws where one of them never occurs.
   private static func positive(
-    _ classes: [String], _ datasets: [FairnessDataset], _ options: FairnessStageOptions
-  ) throws(TaskFailure) -> Set<String> {
+    _ datasets: [FairnessDataset], _ options: FairnessStageOptions, _ schema: Schema
+  ) throws(TaskFailure) -> [String] {
     var report = Diagnostics()
-    let occurring = Set(datasets.flatMap { Self.occurring(options.label.name, $0) })
-    var found: Set<String> = []
-    for value in options.positive {
-      if let spelling = value.spellings.first(where: occurring.contains) {
-        found.insert(spelling)
-        continue
-      }
-      let wanted = value.spellings.last ?? ""
-      report.append(
-        .error(
-          "AX0785", at: value.span, "'\(wanted)' never occurs in '\(options.label.name)'",
-          cause: "every rate would be zero",
-          hint: Spelling.closest(to: wanted, among: classes).map { "did you mean '\($0)'?" }))
-    }
+    let label = options.label.name
+    let occurring = CategoryIndex.distinct(datasets.flatMap { Self.occurring(label, $0) })
+    let found = CategoryIndex.distinct(
+      options.positive.compactMap { value in
+        spelling(
+          of: value.spellings, at: value.span, in: label, among: occurring,
+          otherwise: "every rate would be zero", datasets, schema, report: &report)
+      })
     if let measured = datasets.first(where: { $0.role == "of" }), !report.hasErrors {
-      let own = Set(Self.occurring(options.label.name, measured))
+      let own = Set(Self.occurring(label, measured).map(ExactText.init))
       if own.count < 2 {
         report.append(
           .error(
@@ -147,7 +158,7 @@ extension FairnessFindings {
               ? "the label '\(options.label.name)' is missing in every row"
               : "the label '\(options.label.name)' has only one class in '\(measured.name)'",
             cause: "with one outcome for everybody there is nothing to compare"))
-      } else if found.isSuperset(of: own), let first = options.positive.first {
+      } else if own.isSubset(of: found.map(ExactText.init)), let first = options.positive.first {
         report.append(
           .error(
             "AX0786", at: first.span,
@@ -162,22 +173,16 @@ extension FairnessFindings {
 
   /// The group that others are compared with, as its columns spell it; throws where one never occurs.
   private static func reference(
-    _ datasets: [FairnessDataset], _ options: FairnessStageOptions
+    _ datasets: [FairnessDataset], _ options: FairnessStageOptions, _ schema: Schema
   ) throws(TaskFailure) -> [String: String] {
     var report = Diagnostics()
     var found: [String: String] = [:]
     for wanted in options.references {
-      let values = values(of: wanted.column, in: datasets)
-      if let spelling = wanted.spellings.first(where: Set(values).contains) {
-        found[wanted.column] = spelling
-        continue
-      }
-      let text = wanted.spellings.last ?? ""
-      report.append(
-        .error(
-          "AX0785", at: wanted.span, "'\(text)' never occurs in '\(wanted.column)'",
-          cause: "there would be no group to compare the others with",
-          hint: Spelling.closest(to: text, among: values).map { "did you mean '\($0)'?" }))
+      found[wanted.column] = spelling(
+        of: wanted.spellings, at: wanted.span, in: wanted.column,
+        among: values(of: wanted.column, in: datasets),
+        otherwise: "there would be no group to compare the others with", datasets, schema,
+        report: &report)
     }
     if report.hasErrors { throw TaskFailure(report) }
     return found
@@ -188,13 +193,6 @@ extension FairnessFindings {
       return []
     }
     return zip(axis.values, table.counts).filter { $0.1 > 0 }.map(\.0)
-  }
-
-  /// The groups with the highest and the lowest rate.
-  static func extremes(_ table: GroupTable) -> (high: GroupTable.Group, low: GroupTable.Group)? {
-    let rated = table.compared.filter { $0.labelled > 0 }
-    guard rated.count > 1, let (low, high) = FairnessMetrics.extremes(rated) else { return nil }
-    return (high, low)
   }
 
   /// `change.x` is x of the measured dataset minus x of the one it is compared with.
@@ -235,18 +233,15 @@ extension FairnessFindings {
               : "gaps are those between the two numbers furthest apart",
             hint: "make bands of it first, with a 'transform' stage and its step 'bin'"))
       }
-      for group in measured.groups.groups where group.rows == 0 && !group.isMissing {
-        let elsewhere = view.members.contains { member in
-          member.groups.groups.contains { $0.values == group.values && $0.rows > 0 }
+      let lost = measured.groups.groups.indices.filter {
+        measured.groups.groups[$0].rows == 0 && !measured.groups.groups[$0].isMissing
+      }
+      if !lost.isEmpty {
+        // All members have their groups in one order.
+        let elsewhere = lost.count { index in
+          view.members.contains { $0.groups.groups[index].rows > 0 }
         }
-        // A category nobody has anywhere is a word in a list, not a group that was lost.
-        warnings.append(
-          .warning(
-            "AX0787", at: column.span,
-            "the group '\(group.name)' of '\(column.name)' has no rows",
-            cause: elsewhere
-              ? "'\(view.compared?.dataset.name ?? "the other dataset")' has rows of it"
-              : "the column's categories list it"))
+        warnings.append(Self.absent(lost.count, elsewhere, column, view))
       }
       let missing = measured.groups.groups.filter(\.isMissing).reduce(0) { $0 + $1.rows }
       if missing * 100 > measured.groups.rows {
@@ -267,5 +262,21 @@ extension FairnessFindings {
             cause: "they count for shares, and not for rates"))
       }
     }
+  }
+
+  /// Which groups they are is the data's own, and said by the report.
+  private static func absent(
+    _ count: Int, _ elsewhere: Int, _ column: FairnessStageOptions.Named, _ view: View
+  ) -> Diagnostic {
+    let other = "'\(view.compared?.dataset.name ?? "the other dataset")'"
+    let isOne = count == 1
+    return .warning(
+      "AX0787", at: column.span,
+      "\(count) \(isOne ? "group" : "groups") of '\(column.name)' \(isOne ? "has" : "have") no rows",
+      cause: elsewhere == 0
+        // A category nobody has anywhere is a word in a list, not a group that was lost.
+        ? "the column's categories list \(isOne ? "it" : "them")"
+        : "\(other) has rows of \(isOne ? "it" : elsewhere == count ? "them" : "\(elsewhere) of them")",
+      hint: "the stage's report names \(isOne ? "it" : "them"), as absent")
   }
 }

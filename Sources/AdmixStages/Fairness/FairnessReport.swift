@@ -41,7 +41,7 @@ struct FairnessReport: Sendable {
       var text = "Lowest disparate impact: \(Self.number(lowest.value)) for \(lowest.view.title)"
       if lowest.value < Self.fourFifths { text += ", below four fifths" }
       if let measured = lowest.view.measured,
-        let (high, low) = FairnessFindings.extremes(measured.groups)
+        let (low, high) = FairnessMetrics.extremes(of: measured.groups)
       {
         text +=
           " (\(findings.positiveName): \(Self.rate(low)); \(Self.rate(high)))"
@@ -141,7 +141,7 @@ struct FairnessReport: Sendable {
     }
     let rates = series { _, group in share(group.positives, of: group.labelled) }
     let shares = series { table, group in share(group.rows, of: table.rows) }
-    let highest = view.members.map { FairnessFindings.extremes($0.groups)?.high }
+    let highest = view.members.map { FairnessMetrics.extremes(of: $0.groups)?.high }
     var rows: [[CheckReport.Cell]] = []
     for (position, index) in indices.prefix(Self.mostGroups).enumerated() {
       for (number, member) in view.members.enumerated() {
@@ -194,7 +194,7 @@ struct FairnessReport: Sendable {
         highest == nil ? "fewer than two groups have a rate" : "no group has a rate above 0")
     }
     // The highest is 1 by definition, not by measurement.
-    if group.values == highest.values { return Measurement(1, support: group.labelled) }
+    if group.has(highest.values) { return Measurement(1, support: group.labelled) }
     let interval = Interval.ratio(
       group.positives, of: group.labelled, highest.positives, of: highest.labelled,
       level: options.figures.level)
@@ -253,7 +253,7 @@ struct FairnessReport: Sendable {
   /// Who is at the extremes, and what each figure means.
   private func guide(_ view: FairnessFindings.View) -> String {
     var lines = view.members.compactMap { member -> String? in
-      guard let (high, low) = FairnessFindings.extremes(member.groups) else { return nil }
+      guard let (low, high) = FairnessMetrics.extremes(of: member.groups) else { return nil }
       return
         "\(member.title): the highest rate has \(Self.rate(high)), the lowest \(Self.rate(low))."
     }

@@ -139,7 +139,8 @@ enum BlendSchema {
         return origin(column, part: part, rows: rows, firstRow: firstRow)
       }
       guard let own = batch[column.name] else {
-        throw TaskFailureText.lost(column.name)
+        throw Diagnostic.error(
+          "AX0901", "a partition came without the column '\(column.name)'")
       }
       return try own.taking(rows).converted(to: column)
     }
@@ -161,12 +162,6 @@ enum BlendSchema {
       .category(
         Buffer(count: rows.count) { $0.initialize(repeating: code) }, categories: column.categories)
     )
-  }
-}
-
-enum TaskFailureText {
-  static func lost(_ column: String) -> Diagnostic {
-    .error("AX0901", "a partition came without the column '\(column)'")
   }
 }
 

@@ -9,7 +9,7 @@ package struct Mix: StageKind {
   package static let mostRows = 1 << 40
 
   package static let description = KindDescription(
-    name: "mix", revision: 1,
+    name: "mix", revision: 2,
     summary: "Blends rows of several datasets in chosen shares; every row keeps its origin.",
     fields: [
       .optional(

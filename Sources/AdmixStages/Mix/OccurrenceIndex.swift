@@ -30,7 +30,4 @@ struct OccurrenceIndex: Sendable {
     }
     return (low, occurrence - sums[low])
   }
-
-  /// How many rows of the cell come before the partition.
-  func offset(_ cell: Int, partition: Int) -> Int { before[cell][partition] }
 }

@@ -11,7 +11,7 @@ package import AdmixSpec
 /// group, of their own.
 package struct Split: StageKind {
   package static let description = KindDescription(
-    name: "split", revision: 2, summary: "Cuts a dataset into parts of exact size.",
+    name: "split", revision: 3, summary: "Cuts a dataset into parts of exact size.",
     fields: [
       .required("from", .edge(.dataset), "The dataset to cut."),
       .required(
@@ -141,33 +141,37 @@ package struct Split: StageKind {
   private func stratified(_ stage: any StageContext, _ manifest: DatasetManifest) async throws
     -> [TaskOutputs]
   {
-    var counts = CellCounts(partitionRows: manifest.partitions.map { $0.rows ?? 0 })
+    var counts = manifest.partitions.map { (keys: [CellKey([])], counts: [$0.rows ?? 0]) }
     if !stratify.isEmpty {
       let columns = Schema(stratify.compactMap { manifest.schema[$0.name] })
       let requests = try CellCounting.requests(manifest, schema: columns)
-      counts = CellCounts(
-        merging: try await stage.run(requests).map { try CellCounting.counts($0, stage.artifacts) })
-      guard counts.keys.count <= CellCounting.most else {
-        throw TaskFailure(
-          .error(
-            "AX0636", at: stratify.first?.span,
-            "the columns to stratify by have \(counts.keys.count) combinations of values",
-            cause: "at most \(CellCounting.most) can be strata",
-            hint: "stratify by fewer columns, or by binned ones"))
-      }
+      counts = try await stage.run(requests).map { try CellCounting.counts($0, stage.artifacts) }
+    }
+    let strata = SplitStrata(counts)
+    guard strata.keys.count <= CellCounting.most else {
+      throw TaskFailure(
+        .error(
+          "AX0636", at: stratify.first?.span,
+          "the columns to stratify by have \(strata.keys.count) combinations of values",
+          cause: "at most \(CellCounting.most) can be strata",
+          hint: "stratify by fewer columns, or by binned ones"))
     }
     let total = manifest.rows
     let shares = isShares ? parts.map(\.size) : parts.map { $0.size / Double(max(1, total)) }
-    let plan = SplitPlan(
-      seed: stage.seed, salt: stage.salt, columns: stratify.map(\.name), counts: counts,
-      sizes: SplitSizes.of(counts.totals, shares: shares))
-    let artifact = try stage.artifacts.publish(plan, kind: .statistics)
+    let sizes = SplitSizes.of(strata.totals, shares: shares)
     let schema = try JSONValue(encoding: manifest.schema)
+    // Each task gets its own strata only: all of them for all partitions would be read once by each.
     return try await stage.run(
-      manifest.partitions.enumerated().map { at, partition in
-        TaskRequest(
-          step: SplitPlan.step, parameters: ["schema": schema, "at": JSONValue(at)],
-          inputs: ["partition": [partition], "plan": [artifact]], expectedRows: partition.rows)
+      zip(manifest.partitions, strata.perPartition(sizes)).map { partition, strata in
+        let plan = SplitPlan(
+          seed: stage.seed, salt: stage.salt, columns: stratify.map(\.name), parts: parts.count,
+          strata: strata)
+        return TaskRequest(
+          step: SplitPlan.step, parameters: ["schema": schema],
+          inputs: [
+            "partition": [partition],
+            "plan": [try stage.artifacts.publish(plan, kind: .statistics)],
+          ], expectedRows: partition.rows)
       })
   }
 

@@ -64,7 +64,7 @@ enum SplitGroups {
     for key in RowHash.keys(batch.columns, rows: batch.rows) { counts[key, default: 0] += 1 }
     return TaskOutputs([
       "groups": [
-        try task.artifacts.publish(GroupTable.data(counts), kind: .statistics, rows: nil)
+        try task.artifacts.publish(GroupFile.data(counts), kind: .statistics, rows: nil)
       ]
     ])
   }
@@ -74,7 +74,7 @@ enum SplitGroups {
     var sizes: [RowKey: UInt64] = [:]
     for artifact in task.request.inputs["groups"] ?? [] {
       try task.checkCancellation()
-      let table = try GroupTable(task.artifacts.read(artifact))
+      let table = try GroupFile(task.artifacts.read(artifact))
       for index in 0..<table.count { sizes[table.key(index), default: 0] += table.value(index) }
     }
     let random = RandomSource(seed: parameters.seed, salt: parameters.salt + "\u{0}split\u{0}group")
@@ -94,7 +94,7 @@ enum SplitGroups {
     }
     return TaskOutputs([
       "owners": [
-        try task.artifacts.publish(GroupTable.data(owners), kind: .statistics, rows: nil)
+        try task.artifacts.publish(GroupFile.data(owners), kind: .statistics, rows: nil)
       ]
     ])
   }
@@ -107,7 +107,7 @@ enum SplitGroups {
       let column = parameters["column"]?.string, let parts = parameters["parts"]?.int
     else { throw missingInput(cutStep) }
     let batch = try task.artifacts.batch(partition, schema: schema)
-    let table = try GroupTable(
+    let table = try GroupFile(
       Data(
         contentsOf: URL(fileURLWithPath: task.artifacts.file(of: owners)), options: .alwaysMapped))
     let keys = RowHash.keys([batch[column]].compactMap { $0 }, rows: batch.rows)
@@ -120,7 +120,7 @@ enum SplitGroups {
 }
 
 /// Numbers by key, in rising order of the keys: 24 little-endian bytes each.
-private struct GroupTable {
+private struct GroupFile {
   private let bytes: Data
   let count: Int
 

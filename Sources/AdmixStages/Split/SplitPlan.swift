@@ -2,51 +2,57 @@ import AdmixData
 import AdmixEngine
 import AdmixModel
 
-/// Which part each row goes to, as a pure function of seed, counts and sizes; nothing is listed row by
-/// row, so a partition is cut without the others.
+/// Which part each row of one partition goes to, as a pure function of seed, counts and sizes; nothing
+/// is listed row by row, so a partition is cut without the others.
 struct SplitPlan: Codable {
   static let step = "cut"
+
+  /// What a partition has to know about a stratum that occurs in it.
+  struct Stratum: Codable {
+    var key: CellKey
+    /// Its rows in the whole dataset.
+    var rows: Int
+    /// Those of them that come before the partition.
+    var before: Int
+    /// By part.
+    var sizes: [Int]
+  }
 
   var seed: UInt64
   var salt: String
   /// The columns that make strata; none where all rows are one.
   var columns: [String]
-  var counts: CellCounts
-  /// By stratum, then by part.
-  var sizes: [[Int]]
+  var parts: Int
+  var strata: [Stratum]
 
   static func cut(_ task: any TaskContext) throws -> TaskOutputs {
     guard let partition = task.request.inputs["partition"]?.first,
       let artifact = task.request.inputs["plan"]?.first,
-      let schema = try task.request.parameters["schema"]?.decoded(Schema.self),
-      let at = task.request.parameters["at"]?.int
+      let schema = try task.request.parameters["schema"]?.decoded(Schema.self)
     else { throw missingInput(step) }
     let plan = try task.artifacts.decode(SplitPlan.self, from: artifact)
     let batch = try task.artifacts.batch(partition, schema: schema)
-    return try Split.publish(
-      batch, owners: plan.owners(of: batch, partition: at), parts: plan.sizes.first?.count ?? 0,
-      task)
+    return try Split.publish(batch, owners: plan.owners(of: batch), parts: plan.parts, task)
   }
 
-  /// The part of every row of a partition.
-  func owners(of batch: Batch, partition: Int) throws -> [UInt8] {
-    let index = Dictionary(counts.keys.enumerated().map { ($1, $0) }) { first, _ in first }
+  /// The part of every row of the partition.
+  func owners(of batch: Batch) throws -> [UInt8] {
+    let index = Dictionary(strata.enumerated().map { ($1.key, $0) }) { first, _ in first }
     let cells = RowCells(batch, columns: columns)
     let strata = try cells.keys.map { key in
       guard let at = index[key] else { throw missingInput(Self.step) }
-      return at
+      return self.strata[at]
     }
-    let occurrences = OccurrenceIndex(counts)
-    var next = strata.map { occurrences.offset($0, partition: partition) }
+    var next = strata.map(\.before)
     let orders = strata.map { stratum in
       RandomPermutation(
-        count: occurrences.total(stratum),
+        count: stratum.rows,
         source: RandomSource(
-          seed: seed, salt: "\(salt)\u{0}split\u{0}\(counts.keys[stratum].salt)"))
+          seed: seed, salt: "\(salt)\u{0}split\u{0}\(stratum.key.salt)"))
     }
     let bounds = strata.map { stratum in
       var sum = 0
-      return sizes[stratum].map { size in
+      return stratum.sizes.map { size in
         sum += size
         return sum
       }
@@ -57,6 +63,44 @@ struct SplitPlan: Codable {
       let rank = orders[cell][next[cell]]
       next[cell] += 1
       return UInt8(bounds[cell].firstIndex { rank < $0 } ?? bounds[cell].count - 1)
+    }
+  }
+}
+
+/// The strata of a dataset, partition by partition, each with those only that occur in it.
+struct SplitStrata {
+  /// Sorted.
+  let keys: [CellKey]
+  /// How many rows each has.
+  let totals: [Int]
+  private let parts: [(keys: [CellKey], counts: [Int])]
+  private let index: [CellKey: Int]
+
+  init(_ parts: [(keys: [CellKey], counts: [Int])]) {
+    self.parts = parts
+    keys = Set(parts.flatMap(\.keys)).sorted()
+    let index = Dictionary(keys.enumerated().map { ($1, $0) }) { first, _ in first }
+    var totals = [Int](repeating: 0, count: keys.count)
+    for part in parts {
+      for (key, count) in zip(part.keys, part.counts) {
+        if let at = index[key] { totals[at] += count }
+      }
+    }
+    self.index = index
+    self.totals = totals
+  }
+
+  /// By partition, what it has to know.
+  ///
+  /// - Parameter sizes: by stratum, then by part.
+  func perPartition(_ sizes: [[Int]]) -> [[SplitPlan.Stratum]] {
+    var before = [Int](repeating: 0, count: keys.count)
+    return parts.map { part in
+      zip(part.keys, part.counts).compactMap { key, count in
+        guard let at = index[key] else { return nil }
+        defer { before[at] += count }
+        return SplitPlan.Stratum(key: key, rows: totals[at], before: before[at], sizes: sizes[at])
+      }
     }
   }
 }
@@ -94,22 +138,17 @@ enum SplitSizes {
       owed.append(fractions)
     }
     var rest = zip(strata, sizes).map { $0 - $1.reduce(0, +) }
-    var extra = owed.map { $0.map { _ in false } }
+    var moves = SplitMoves(owed)
     claims.sort { ($1.owed, $0.stratum, $0.part) < ($0.owed, $1.stratum, $1.part) }
     for claim in claims where rest[claim.stratum] > 0 && wanted[claim.part] > 0 {
-      extra[claim.stratum][claim.part] = true
+      moves.extra[claim.stratum][claim.part] = true
       rest[claim.stratum] -= 1
       wanted[claim.part] -= 1
     }
-    for stratum in strata.indices {
-      while rest[stratum] > 0, let path = path(from: stratum, extra, owed, wanted) {
-        // Each stratum on the path takes a row for its part; the one before had it and moves on.
-        for (index, step) in path.enumerated() {
-          extra[step.stratum][step.part] = true
-          if index > 0 { extra[step.stratum][path[index - 1].part] = false }
-        }
+    for stratum in strata.indices where rest[stratum] > 0 {
+      while rest[stratum] > 0, let last = moves.give(stratum, wanted) {
         rest[stratum] -= 1
-        if let last = path.last { wanted[last.part] -= 1 }
+        wanted[last] -= 1
       }
       // No rounding fits every stratum and the totals: the totals win.
       while rest[stratum] > 0, let part = wanted.indices.first(where: { wanted[$0] > 0 }) {
@@ -119,42 +158,8 @@ enum SplitSizes {
       }
     }
     for stratum in strata.indices {
-      for part in shares.indices where extra[stratum][part] { sizes[stratum][part] += 1 }
+      for part in shares.indices where moves.extra[stratum][part] { sizes[stratum][part] += 1 }
     }
     return sizes
-  }
-
-  /// The shortest way to a part that wants a row: the first stratum gives one to the first part, whose
-  /// row of the next stratum goes to the next part, and so on.
-  private static func path(
-    from start: Int, _ extra: [[Bool]], _ owed: [[Bool]], _ wanted: [Int]
-  ) -> [(stratum: Int, part: Int)]? {
-    var cameBy = [(stratum: Int, before: Int?)?](repeating: nil, count: wanted.count)
-    var seen = [Bool](repeating: false, count: extra.count)
-    var queue: [(stratum: Int, before: Int?)] = [(start, nil)]
-    seen[start] = true
-    var head = 0
-    while head < queue.count {
-      let (stratum, before) = queue[head]
-      head += 1
-      for part in wanted.indices
-      where owed[stratum][part] && !extra[stratum][part] && cameBy[part] == nil {
-        cameBy[part] = (stratum, before)
-        if wanted[part] > 0 {
-          var steps = [(stratum: stratum, part: part)]
-          var at = before
-          while let part = at, let step = cameBy[part] {
-            steps.append((step.stratum, part))
-            at = step.before
-          }
-          return steps.reversed()
-        }
-        for other in extra.indices where !seen[other] && extra[other][part] {
-          seen[other] = true
-          queue.append((other, part))
-        }
-      }
-    }
-    return nil
   }
 }

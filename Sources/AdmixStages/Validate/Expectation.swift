@@ -170,7 +170,7 @@ extension Expectation {
       return member.key == "unique" ? .unique : .rows(.notNull)
     case "between":
       guard value.items.count == 2 else { return wrongRange(value, member, report: &report) }
-      if value.items.allSatisfy({ $0.value == .null }) {
+      if value.items.allSatisfy({ $0.value == .null }) || value.items.contains(where: isNaN) {
         return wrongRange(value, member, report: &report)
       }
       return .rows(.between(value.items[0], value.items[1]))
@@ -195,7 +195,7 @@ extension Expectation {
     if let number = value.double { return Bounds(low: number, high: number) }
     guard let ends = value["between"]?.items, ends.count == 2,
       ends.allSatisfy({ $0.value == .null || $0.double != nil }),
-      !ends.allSatisfy({ $0.value == .null })
+      !ends.allSatisfy({ $0.value == .null }), !ends.contains(where: isNaN)
     else {
       _ = wrongRange(value["between"] ?? value, member, report: &report)
       return nil
@@ -217,10 +217,14 @@ extension Expectation {
   ) -> Check? {
     report.append(
       .error(
-        "AX0753", at: value.span, "'\(member.key)' needs two ends",
+        "AX0753", at: value.items.first(where: isNaN)?.span ?? value.span,
+        value.items.contains(where: isNaN)
+          ? "an end of '\(member.key)' is not a number" : "'\(member.key)' needs two ends",
         hint: "write '[0, 100]', or '[0, null]' for no upper end"))
     return nil
   }
+
+  private static func isNaN(_ node: Node) -> Bool { node.double?.isNaN == true }
 
   private func fits(_ member: Node.Member, several: Node?, report: inout Diagnostics) -> Bool {
     if case .unique = check {
@@ -352,10 +356,9 @@ extension Expectation {
         bounds.high.map { .binary(.lessOrEqual, length, .double($0, span), span) }, span)
     case .expression: return nil
     }
-    // Its places lie in a text that nobody wrote, so problems are told at the expectation.
+    // The tree as it is: printed and read again, an infinite end would be a column called 'inf'.
     var inner = Diagnostics()
-    let expression = ColumnExpression(
-      tree.canonicalText, at: checkSpan, schema: schema, report: &inner)
+    let expression = ColumnExpression(tree, at: checkSpan, schema: schema, report: &inner)
     for var item in inner.items {
       item.span = checkSpan
       report.append(item)

@@ -34,7 +34,9 @@ struct ExpectationTally: Sendable, Codable, Equatable {
   mutating func add(_ value: Double) {
     checked += 1
     let delta = value - mean
-    mean += delta / Double(checked)
+    let n = Double(checked)
+    // Two numbers may lie further apart than a number can say.
+    mean += delta.isFinite ? delta / n : value / n - mean / n
     squares += delta * (value - mean)
     addToSum(value)
     least = min(least ?? value, value)
@@ -63,12 +65,17 @@ struct ExpectationTally: Sendable, Codable, Equatable {
     first += other.first.prefix(Self.mostRowsShown - min(first.count, Self.mostRowsShown))
       .map { $0 + offset }
     missing += other.missing
-    if other.checked > 0 {
-      // Chan, Golub and LeVeque (1979).
+    if before == 0 {
+      mean = other.mean
+      squares = other.squares
+    } else if other.checked > 0 {
+      // Chan, Golub and LeVeque (1979); shares of the mean, as the sum may be too large for a number.
       let n = Double(before)
       let m = Double(other.checked)
       let delta = other.mean - mean
-      mean += delta * m / (n + m)
+      mean =
+        delta.isFinite
+        ? mean + delta * (m / (n + m)) : mean * (n / (n + m)) + other.mean * (m / (n + m))
       squares += other.squares + delta * delta * n * m / (n + m)
     }
     addToSum(other.sum)

@@ -50,15 +50,22 @@ struct ExpectationResult: Sendable {
     if kind == .distinct { return Measurement(collected ?? 0, support: tally.checked) }
     guard tally.checked > 0 else { return .undefined("no values", support: 0) }
     let n = tally.checked
+    let sum = tally.sum + tally.lost
+    func finite(_ value: Double, _ what: String = "it lies") -> Measurement {
+      value.isFinite
+        ? Measurement(value, support: n)
+        : .undefined("\(what) beyond what a number can hold", support: n)
+    }
     return switch kind {
     case .min: Measurement(tally.least ?? .nan, support: n)
     case .max: Measurement(tally.greatest ?? .nan, support: n)
-    case .mean: Measurement((tally.sum + tally.lost) / Double(n), support: n)
-    case .sum: Measurement(tally.sum + tally.lost, support: n)
+    // The compensated sum is the more exact; the running mean is there where a part of it was too large.
+    case .mean: finite(sum.isFinite ? sum / Double(n) : tally.mean)
+    case .sum: finite(sum.isFinite ? sum : tally.mean * Double(n))
     case .sd:
       n < 2
         ? .undefined("one value has no deviation", support: n)
-        : Measurement((tally.squares / Double(n - 1)).squareRoot(), support: n)
+        : finite((tally.squares / Double(n - 1)).squareRoot(), "its squares lie")
     case .median: Measurement(collected ?? .nan, support: n)
     case .nullShare: .share(tally.missing, of: n)
     case .distinct, .rowCount: .undefined("not a figure of values")

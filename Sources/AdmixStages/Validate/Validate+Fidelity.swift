@@ -21,6 +21,7 @@ extension Validate {
     var sides = [try Side(frame.table, columns, origins: nil)]
     if let origins { sides.append(try Side(frame.table, columns, origins: origins)) }
 
+    let asked = gates.metrics.filter { $0.contains("pair(") }
     let requests = ([real] + sides).map { $0.requests("profile") }
     let profiles = try await stage.run(requests.flatMap { $0 })
     var taken = 0
@@ -41,7 +42,11 @@ extension Validate {
       let scored = try await stage.run([
         TaskRequest(
           step: "scores",
-          parameters: .object(["columns": try ValidateFrame.json(columns)]),
+          parameters: .object([
+            "columns": try ValidateFrame.json(columns),
+            "asked": .array(asked.map { .string($0) }),
+            "prefix": .string(FidelityResult.prefix(isSynthetic: index > 0)),
+          ]),
           inputs: [
             "reference": profileOf[0], "table": profileOf[index + 1], "plan": planned,
             "reference-pairs": tables[..<realPairs.count].flatMap { $0 },
@@ -155,26 +160,87 @@ extension Validate {
     let columns = try task.parameter([ComparedColumn].self, "columns")
     let reference = try profile(task, "reference")
     let table = try profile(task, "table")
-    let scores = FidelityScores(
+    var scores = FidelityScores(
       columns, reference: reference, table: table, plan: try plan(task),
       referenceTables: try tables(task, "reference-pairs"),
       tables: try tables(task, "table-pairs"))
-    let curves = columns.indices.compactMap {
+    let curves = columns.indices.lazy.compactMap {
       DistributionCurve(columns[$0].name, reference.counts[$0], table.counts[$0])
     }
-    let result = FidelityResult(scores: scores, curves: Array(curves.prefix(12)))
+    let trends = PairTrends(scores)
+    let asked = Set(try task.parameter([String].self, "asked"))
+    let prefix = try task.parameter(String.self, "prefix")
+    scores.keepPairs(most: FidelityResult.mostPairs) { pair in
+      !asked.isEmpty && asked.contains(Self.name(prefix + "pair", [pair.first, pair.second]))
+    }
+    let result = FidelityResult(scores: scores, trends: trends, curves: Array(curves.prefix(12)))
     return TaskOutputs(["scores": [try task.artifacts.publish(result, kind: .statistics)]])
   }
 }
 
-/// Scores with the curves that are drawn beside them.
+/// The scores of pairs as a matrix, of those columns only that lie furthest from the reference where a
+/// table has more than one can look at.
+struct PairTrends: Sendable, Codable {
+  static let mostColumns = 100
+
+  var names: [String]
+  var values: [[Double?]]
+  /// How many columns there are.
+  var columns: Int
+
+  init(_ scores: FidelityScores) {
+    let all = scores.columns.map(\.name)
+    columns = all.count
+    let places = Dictionary(all.enumerated().map { (ExactText($1), $0) }) { first, _ in first }
+    let pairs = scores.pairs.compactMap { pair in
+      places[ExactText(pair.first)].flatMap { first in
+        places[ExactText(pair.second)].map { (first, $0, pair.score.value) }
+      }
+    }
+    var sums = [(score: Double, count: Int)](repeating: (0, 0), count: all.count)
+    for (a, b, value) in pairs {
+      guard let value else { continue }
+      for column in [a, b] { sums[column] = (sums[column].score + value, sums[column].count + 1) }
+    }
+    let means = sums.map { $0.count > 0 ? $0.score / Double($0.count) : 2 }
+    let shown = all.indices.sorted { (means[$0], $0) < (means[$1], $1) }
+      .prefix(Self.mostColumns).sorted()
+    var rows = [Int?](repeating: nil, count: all.count)
+    for (row, column) in shown.enumerated() { rows[column] = row }
+    names = shown.map { all[$0] }
+    values = [[Double?]](
+      repeating: [Double?](repeating: nil, count: shown.count), count: shown.count)
+    for (first, second, value) in pairs {
+      guard let a = rows[first], let b = rows[second] else { continue }
+      values[a][b] = value
+      values[b][a] = value
+    }
+  }
+
+  var chart: CheckReport.Chart {
+    .heatmap(
+      title: names.count == columns
+        ? "Pair trends"
+        : "Pair trends of the \(names.count) of \(columns) columns that lie furthest from the reference",
+      rows: names, columns: names, values: values, low: 0, high: 1)
+  }
+}
+
+/// Scores with what is drawn beside them.
 struct FidelityResult: Sendable, Codable {
+  /// Of more pairs, those closest to the reference have no figure of their own.
+  static let mostPairs = 10_000
+
   var scores: FidelityScores
+  var trends: PairTrends
   var curves: [DistributionCurve]
 
+  static func prefix(isSynthetic: Bool) -> String {
+    isSynthetic ? "fidelity.synthetic." : "fidelity."
+  }
+
   func tell(synthetic: String?, in report: inout CheckReport) {
-    let isSynthetic = synthetic != nil
-    let prefix = isSynthetic ? "fidelity.synthetic." : "fidelity."
+    let prefix = Self.prefix(isSynthetic: synthetic != nil)
     report.metrics[prefix + "overall"] = scores.overall
     report.metrics[prefix + "column_shapes"] = scores.columnShapes
     report.metrics[prefix + "pair_trends"] = scores.pairTrends
@@ -211,7 +277,7 @@ struct FidelityResult: Sendable, Codable {
         ],
         [
           .text("pair trends"), .share(scores.pairTrends),
-          expected(Self.mean(scores.pairs.map(\.expected))),
+          expected(scores.expectedPairTrends),
         ],
       ])
     let columns = CheckReport.Table(
@@ -225,14 +291,11 @@ struct FidelityResult: Sendable, Codable {
           .share($0.coverage), .share($0.adherence), .share($0.missingSimilarity),
         ]
       })
-    let worst = scores.pairs.filter { $0.score.value != nil }
-      .sorted {
-        ($0.score.value ?? 1, $0.first, $0.second) < ($1.score.value ?? 1, $1.first, $1.second)
-      }
+    let left = scores.pairCount - scores.pairs.count
     let pairs = CheckReport.Table(
       title: "Pairs furthest from the reference",
       columns: ["First", "Second", "Compared by", "Score", "By chance"],
-      rows: worst.prefix(15).map {
+      rows: scores.furthest.prefix(15).map { scores.pairs[$0] }.map {
         [
           .text($0.first), .text($0.second), .text($0.metric), .share($0.score),
           expected($0.expected),
@@ -249,7 +312,7 @@ struct FidelityResult: Sendable, Codable {
               $0.expected.map { Measurement($0) } ?? .undefined("not computed")
             }),
         ], isShare: true),
-      heatmap,
+      trends.chart,
     ]
     for curve in curves {
       charts.append(
@@ -265,22 +328,8 @@ struct FidelityResult: Sendable, Codable {
     return CheckReport.Section(
       title: isSynthetic ? "Fidelity of the synthetic rows" : "Fidelity",
       text:
-        "Scores go from 0 to 1, and 1 is best. A column's shape is 1 − the Kolmogorov-Smirnov distance (ks: numbers, dates) or 1 − the total variation distance (tv: categories, a missing value being one). A pair's trend is 1 − half the difference of Pearson's correlations (two numbers) or 1 − the total variation distance of the joint table (numbers in the reference's deciles). 'Overall' is the mean of the means of both. 'By chance' is what two samples of real data of these sizes would get on average: a score near it cannot be told from real data, and rows that were asked for on purpose (a condition, a balance) lie below it. Coverage is the part of the real range or of the real categories that occurs; adherence the part of the values inside it; missing is 1 − the difference of the shares of missing values. \(scores.rows) rows against \(scores.referenceRows) of the reference.\(synthetic ?? "")",
+        "Scores go from 0 to 1, and 1 is best. A column's shape is 1 − the Kolmogorov-Smirnov distance (ks: numbers, dates) or 1 − the total variation distance (tv: categories, a missing value being one). A pair's trend is 1 − half the difference of Pearson's correlations (two numbers) or 1 − the total variation distance of the joint table (numbers in the reference's deciles). 'Overall' is the mean of the means of both. 'By chance' is what two samples of real data of these sizes would get on average: a score near it cannot be told from real data, and rows that were asked for on purpose (a condition, a balance) lie below it. Coverage is the part of the real range or of the real categories that occurs; adherence the part of the values inside it; missing is 1 − the difference of the shares of missing values. \(scores.rows) rows against \(scores.referenceRows) of the reference.\(left > 0 ? " The means are over all \(scores.pairCount) pairs; the \(left) that are closest to the reference or have no score have no figure of their own unless a gate asks for it." : "")\(synthetic ?? "")",
       charts: charts, tables: [overview, columns, pairs])
-  }
-
-  private var heatmap: CheckReport.Chart {
-    let names = scores.columns.map(\.name)
-    let places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
-    var values = [[Double?]](
-      repeating: [Double?](repeating: nil, count: names.count), count: names.count)
-    for pair in scores.pairs {
-      guard let a = places[pair.first], let b = places[pair.second] else { continue }
-      values[a][b] = pair.score.value
-      values[b][a] = pair.score.value
-    }
-    return .heatmap(
-      title: "Pair trends", rows: names, columns: names, values: values, low: 0, high: 1)
   }
 
   private static func mean(_ values: [Double?]) -> Double? {

@@ -57,7 +57,7 @@ extension Validate {
     var section = CheckReport.Section(
       title: "Exact copies",
       text:
-        "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share says how many a generator without memory would hit."
+        "Synthetic rows that agree with a row of the reference in every compared column, missing values included. Where columns are few and coarse, equal rows are no leak: the holdout's share p says how many a generator without memory would hit. A holdout k times as large would hit 1 − (1 − p)^k, taking rows to be hit independently; the excess is the reference's share minus that, with k the rows of the reference over those of the holdout."
         + frame.synthetic)
     func finish(_ share: Measurement, _ baseline: Measurement, _ excess: Measurement) {
       report.metrics["privacy.copies.share"] = share
@@ -79,7 +79,8 @@ extension Validate {
             row("equal to a row of the reference", share),
             row("equal to a row of the holdout", baseline),
             [
-              .text("excess over chance, the holdout's share scaled to as many rows"), .text(""),
+              .text("excess over what a holdout as large as the reference would hit by chance"),
+              .text(""),
               .text(""), .share(excess),
             ],
           ])
@@ -133,11 +134,13 @@ extension Validate {
     }
     let baseline = Measurement.share(
       sum("holdout"), of: rows, none: "no row of the dataset is synthetic")
-    // A smaller holdout is hit less often by chance alone: its share is scaled to the reference's size.
+    // A smaller holdout is hit less often by chance alone. A row that misses it would have to miss k
+    // such holdouts to miss real rows as many as the reference has, so chance gives 1 − (1 − p)^k and
+    // not k·p, which ends at 1 where values are few and then hides that everything was copied.
     let scale = holdout.rows > 0 ? Double(reference.rows) / Double(holdout.rows) : .nan
     let excess: Measurement =
       scale.isFinite
-      ? share.minus(baseline.scaled(by: scale)) : .undefined("the holdout has no rows")
+      ? share.minus(baseline.hit(byTimes: scale)) : .undefined("the holdout has no rows")
     finish(share, baseline, excess)
   }
 

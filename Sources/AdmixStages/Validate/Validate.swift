@@ -9,7 +9,7 @@ import Foundation
 /// copies, privacy and utility.
 package struct Validate: StageKind {
   package static let description = KindDescription(
-    name: "validate", revision: 2,
+    name: "validate", revision: 3,
     summary:
       "Checks expectations of a dataset, and measures how faithful, how private and how useful its synthetic rows are.",
     fields: [

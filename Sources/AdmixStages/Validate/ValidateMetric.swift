@@ -46,7 +46,9 @@ struct ValidateMetric: Sendable {
       "0 to 1",
       best: "1"),
     .init(
-      "fidelity.pair(COLUMN, COLUMN)", "How alike two columns go together.", "0 to 1", best: "1"),
+      "fidelity.pair(COLUMN, COLUMN)",
+      "How alike two columns go together; of more than 10,000 pairs those furthest from the reference and those in gates.",
+      "0 to 1", best: "1"),
     .init(
       "fidelity.synthetic.…", "All of these for the synthetic rows alone.", "", best: ""),
     .init("privacy.copies.share", "Rows that equal a real row.", "0 to 1", best: "low"),
@@ -54,7 +56,10 @@ struct ValidateMetric: Sendable {
       "privacy.copies.baseline", "The same for the holdout: how many are equal by chance.",
       "0 to 1",
       best: ""),
-    .init("privacy.copies.excess", "Share minus baseline.", "-1 to 1", best: "0 or less"),
+    .init(
+      "privacy.copies.excess",
+      "Share minus 1 − (1 − baseline)^k, what chance alone gives; k is the reference's rows over the holdout's.",
+      "-1 to 1", best: "0 or less"),
     .init(
       "privacy.dcr.closer_share",
       "Synthetic rows that are closer to a training row than to a holdout row; 0.5 is what no copying gives.",

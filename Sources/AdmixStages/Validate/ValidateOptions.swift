@@ -1,3 +1,4 @@
+import AdmixData
 import AdmixModel
 import AdmixSpec
 
@@ -65,14 +66,15 @@ struct UtilityOptions: Sendable {
           cause: "models here tell two classes apart",
           hint: "derive a true-or-false column with 'transform', and name that"))
     case .category:
-      if let positive, !column.categories.isEmpty, !column.categories.contains(positive) {
+      let count = column.categories.count
+      if let positive, count > 0, CategoryIndex(column.categories).code(of: positive) == nil {
+        // Values are the data's own and stay out of messages, so none is proposed.
         report.append(
           .error(
             "AX0761", at: positiveSpan, "'\(target)' has no value '\(positive)'",
-            cause: "nothing could be told from the rest",
-            hint: Spelling.closest(to: positive, among: column.categories).map {
-              "did you mean '\($0)'?"
-            }))
+            cause:
+              "it has \(count) \(count == 1 ? "value" : "values"), and nothing could be told from the rest",
+            hint: "`admix show PIPELINE STAGE --json` lists the categories of a stage's rows"))
       }
     case .bool, .int: break
     }

@@ -96,13 +96,13 @@ package struct CodedColumn: Sendable {
   private static func texts(_ column: Column, _ texts: TextBuffer) throws(Refusal)
     -> ([String], Buffer<Int32>)
   {
-    var table: [String: Int32] = [:]
+    var table: [ExactText: Int32] = [:]
     for row in 0..<column.count where !column.isMissing(row) {
-      table[texts[row]] = 0
+      table[ExactText(texts[row])] = 0
       guard table.count <= mostValues else { throw .tooManyValues(table.count) }
     }
-    let sorted = table.keys.sorted(by: CountTable.precedes)
-    for (code, text) in sorted.enumerated() { table[text] = Int32(code) }
-    return (sorted, coded(column, missing: sorted.count) { table[texts[$0]] ?? 0 })
+    let sorted = table.keys.map(\.text).sorted(by: CountTable.precedes)
+    for (code, text) in sorted.enumerated() { table[ExactText(text)] = Int32(code) }
+    return (sorted, coded(column, missing: sorted.count) { table[ExactText(texts[$0])] ?? 0 })
   }
 }

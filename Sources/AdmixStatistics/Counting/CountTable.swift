@@ -1,3 +1,5 @@
+import AdmixData
+
 /// How many rows have each combination of the values of some columns; exact, and can be added up.
 package struct CountTable: Hashable, Sendable, Codable {
   package struct Axis: Hashable, Sendable, Codable {
@@ -11,6 +13,17 @@ package struct CountTable: Hashable, Sendable, Codable {
     }
 
     package var size: Int { values.count + 1 }
+
+    /// Byte for byte: the same text in two spellings is two values.
+    package static func == (a: Axis, b: Axis) -> Bool {
+      a.column == b.column
+        && a.values.elementsEqual(b.values) { $0.utf8.elementsEqual($1.utf8) }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+      hasher.combine(column)
+      for value in values { hasher.combine(ExactText(value)) }
+    }
   }
 
   package private(set) var axes: [Axis]
@@ -134,7 +147,8 @@ package struct CountTable: Hashable, Sendable, Codable {
     }
     let joined = zip(axes, other.axes).map { a, b in
       Axis(
-        column: a.column, values: Set(a.values).union(b.values).sorted(by: Self.precedes))
+        column: a.column,
+        values: CategoryIndex.distinct(a.values + b.values).sorted(by: Self.precedes))
     }
     var sum = CountTable(axes: joined)
     for table in [self, other] { sum.pour(table) }
@@ -153,9 +167,10 @@ package struct CountTable: Hashable, Sendable, Codable {
     let strides = strides
     let steps = zip(axes, other.axes).enumerated().map { index, pair in
       let (wide, narrow) = pair
-      let codes = Dictionary(
-        wide.values.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-      return (narrow.values.map { codes[$0] ?? wide.values.count } + [wide.values.count])
+      let codes = CategoryIndex(wide.values)
+      return
+        (narrow.values.map { codes.code(of: $0).map(Int.init) ?? wide.values.count }
+        + [wide.values.count])
         .map { $0 * strides[index] }
     }
     pour(other, steps)

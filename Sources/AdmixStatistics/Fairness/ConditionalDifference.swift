@@ -48,7 +48,7 @@ package struct ConditionalDifference: Hashable, Sendable {
   ) {
     let classes = source.pooled.classes.count
     func group(_ values: [String?], _ table: GroupTable) -> GroupTable.Group {
-      table.groups.first { $0.values == values }
+      table.groups.first { $0.has(values) }
         ?? .init(
           values: values, rows: 0, classes: Array(repeating: 0, count: classes), positives: 0)
     }

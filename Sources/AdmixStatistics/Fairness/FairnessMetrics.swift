@@ -132,6 +132,14 @@ package enum FairnessMetrics {
     return (low, high)
   }
 
+  /// Lowest and highest rate of the compared groups; nil where fewer than two have one.
+  package static func extremes(of table: GroupTable) -> (
+    low: GroupTable.Group, high: GroupTable.Group
+  )? {
+    guard case .success(let groups) = rated(table) else { return nil }
+    return extremes(groups)
+  }
+
   private static func parityDifference(_ table: GroupTable, _ options: FairnessOptions)
     -> Measurement
   {
@@ -206,11 +214,10 @@ package enum FairnessMetrics {
     switch rated(table) {
     case .failure(let undefined): return .failure(undefined)
     case .success(let groups):
-      let others = groups.filter { $0.values != reference.values }
-      if others.isEmpty || reference.labelled == 0 {
+      guard reference.labelled > 0 else {
         return .failure(Undefined("the reference group has no rows with a label"))
       }
-      return .success((reference, others))
+      return .success((reference, groups.filter { !$0.has(reference.values) }))
     }
   }
 
@@ -222,14 +229,15 @@ package enum FairnessMetrics {
     let smallest: Group?
     let largest: Group?
     if options.hasReference(for: table) {
-      largest = options.reference(in: table)
-      smallest = groups.filter { $0.values != largest?.values }.min { $0.rows < $1.rows }
-      if (largest?.rows ?? 0) == 0 {
+      guard let reference = options.reference(in: table), reference.rows > 0 else {
         return .undefined("the reference group is absent (0 rows)", support: table.rows)
       }
+      largest = reference
+      smallest = groups.filter { !$0.has(reference.values) }.min { $0.rows < $1.rows }
     } else {
       smallest = groups.min { $0.rows < $1.rows }
-      largest = groups.last { $0.rows == groups.map(\.rows).max() }
+      // The last of equals, where the smallest is the first: two groups even where all are alike.
+      largest = groups.reversed().max { $0.rows < $1.rows }
     }
     guard groups.count >= 2, let a = largest, let d = smallest else {
       return .undefined(few, support: table.rows)
@@ -340,7 +348,7 @@ package enum FairnessMetrics {
   /// CDDL of one group against everyone else; a share of nothing counts as 0, as in the source.
   package static func disparity(of values: [String?], _ strata: StratifiedGroups) -> Double? {
     let groups = strata.strata.first?.groups.groups ?? []
-    guard let index = groups.firstIndex(where: { $0.values == values }) else { return nil }
+    guard let index = groups.firstIndex(where: { $0.has(values) }) else { return nil }
     return disparities(strata)?[index]
   }
 

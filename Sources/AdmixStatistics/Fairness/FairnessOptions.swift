@@ -16,7 +16,7 @@ package struct FairnessOptions: Hashable, Sendable {
   func reference(in table: GroupTable) -> GroupTable.Group? {
     let values = table.attributes.compactMap { reference[$0] }
     guard !values.isEmpty, values.count == table.attributes.count else { return nil }
-    return table.groups.first { $0.values == values.map { $0 } }
+    return table.groups.first { $0.has(values) }
   }
 
   func hasReference(for table: GroupTable) -> Bool {

@@ -1,3 +1,5 @@
+import AdmixData
+
 /// Groups of people with how many there are and how their label comes out: what every fairness figure
 /// of a dataset is computed from.
 package struct GroupTable: Hashable, Sendable {
@@ -17,6 +19,11 @@ package struct GroupTable: Hashable, Sendable {
     package var negatives: Int { labelled - positives }
     package var rate: Double? { labelled > 0 ? Double(positives) / Double(labelled) : nil }
 
+    /// Whether these are its values, byte for byte.
+    package func has(_ values: [String?]) -> Bool {
+      self.values.elementsEqual(values) { $0.map(ExactText.init) == $1.map(ExactText.init) }
+    }
+
     /// Fewer by the rows of a group that is part of this one.
     package func without(_ part: Group) -> Group {
       Group(
@@ -34,13 +41,16 @@ package struct GroupTable: Hashable, Sendable {
   /// - Parameters:
   ///   - table: over the attributes and the label.
   ///   - positive: the classes that count as the good outcome.
-  package init?(_ table: CountTable, attributes: [String], label: String, positive: Set<String>) {
+  package init?(
+    _ table: CountTable, attributes: [String], label: String, positive: some Sequence<String>
+  ) {
     guard let table = table.marginal(attributes + [label]), let last = table.axes.last else {
       return nil
     }
     self.attributes = attributes
     classes = last.values
-    let flags = last.values.map(positive.contains)
+    let good = Set(positive.map(ExactText.init))
+    let flags = last.values.map { good.contains(ExactText($0)) }
     let width = last.size
     groups = stride(from: 0, to: table.counts.count, by: width).map { start in
       let codes = table.codes(of: start).dropLast()
@@ -69,9 +79,6 @@ package struct GroupTable: Hashable, Sendable {
   /// People whose attribute is not known are counted and shown, but are no group that could be treated
   /// unequally.
   package var compared: [Group] { groups.filter { $0.rows > 0 && !$0.isMissing } }
-
-  /// All compared rows but those of one group, as one.
-  package func rest(without group: Group) -> Group { everyone.without(group) }
 
   /// All compared rows as one group.
   package var everyone: Group {

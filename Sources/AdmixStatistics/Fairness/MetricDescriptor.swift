@@ -46,7 +46,7 @@ package struct StratifiedGroups: Hashable, Sendable {
 
   package init?(
     _ table: CountTable, by column: String, attributes: [String], label: String,
-    positive: Set<String>
+    positive: some Sequence<String>
   ) {
     guard let index = table.axis(column) else { return nil }
     let axis = table.axes[index]

@@ -166,9 +166,13 @@ package struct FidelityScores: Sendable, Codable, Hashable {
   package var referenceRows: Int
   package var columns: [ColumnScore]
   package var pairs: [PairScore]
+  /// How many pairs were compared, whether they are all in `pairs` or not.
+  package var pairCount: Int
   package var columnShapes: Measurement
   package var pairTrends: Measurement
   package var overall: Measurement
+  /// What `pairTrends` is on average for real data of this size.
+  package var expectedPairTrends: Double?
   /// What `overall` is on average for real data of this size.
   package var expectedOverall: Double?
 
@@ -181,38 +185,57 @@ package struct FidelityScores: Sendable, Codable, Hashable {
     self.columns = columns.indices.map {
       Self.column(columns[$0].name, reference.counts[$0], table.counts[$0])
     }
-    var pairs: [PairScore] = []
+    var pairs: [(place: Int, score: PairScore)] = []
     for (index, pair) in Profile.pairs(columns).enumerated() {
-      pairs.append(
-        Self.correlation(
-          columns[pair.0].name, columns[pair.1].name, reference.moments[index],
-          table.moments[index]))
+      let score = Self.correlation(
+        columns[pair.0].name, columns[pair.1].name, reference.moments[index],
+        table.moments[index])
+      pairs.append((pair.0 * columns.count + pair.1, score))
     }
+    let places = Dictionary(columns.enumerated().map { (ExactText($1.name), $0) }) { a, _ in a }
+    let planned = plan.columns.map { places[ExactText($0.column)] ?? 0 }
     for (index, pair) in plan.pairs.enumerated() {
       let real = referenceTables.tables[index]
       let other = tables.tables[index]
       let count = other.reduce(0, +)
       let distance = Distances.totalVariation(real, other)
-      pairs.append(
-        PairScore(
-          first: plan.columns[pair[0]].column, second: plan.columns[pair[1]].column,
-          metric: "contingency",
-          score: distance.map { Measurement(1 - $0, support: count) } ?? .undefined("no rows"),
-          expected: distance.map { _ in 1 - Distances.expectedTotalVariation(real, count) }))
+      let score = PairScore(
+        first: plan.columns[pair[0]].column, second: plan.columns[pair[1]].column,
+        metric: "contingency",
+        score: distance.map { Measurement(1 - $0, support: count) } ?? .undefined("no rows"),
+        expected: distance.map { _ in 1 - Distances.expectedTotalVariation(real, count) })
+      pairs.append((planned[pair[0]] * columns.count + planned[pair[1]], score))
     }
-    let order = Dictionary(uniqueKeysWithValues: columns.enumerated().map { ($1.name, $0) })
-    self.pairs = pairs.sorted { a, b in
-      (order[a.first] ?? 0, order[a.second] ?? 0) < (order[b.first] ?? 0, order[b.second] ?? 0)
-    }
+    self.pairs = pairs.sorted { $0.place < $1.place }.map(\.score)
+    pairCount = pairs.count
     columnShapes = Self.mean(self.columns.map(\.score), of: "column")
     pairTrends = Self.mean(self.pairs.map(\.score), of: "pair")
     overall = Self.mean([columnShapes, pairTrends], of: "part")
     overall.support = table.rows
+    expectedPairTrends = Self.mean(zip(self.pairs.map(\.score), self.pairs.map(\.expected)))
     let expected = [
-      Self.mean(zip(self.columns.map(\.score), self.columns.map(\.expected))),
-      Self.mean(zip(self.pairs.map(\.score), self.pairs.map(\.expected))),
+      Self.mean(zip(self.columns.map(\.score), self.columns.map(\.expected))), expectedPairTrends,
     ].compactMap { $0 }
     expectedOverall = expected.isEmpty ? nil : expected.reduce(0, +) / Double(expected.count)
+  }
+
+  /// Forgets the pairs that are nearest to the reference, which a wide table has hundreds of thousands
+  /// of; the means stay those of all.
+  ///
+  /// - Parameters:
+  ///   - most: how many stay.
+  ///   - isAsked: which pairs stay wherever they are.
+  package mutating func keepPairs(most: Int, isAsked: (PairScore) -> Bool) {
+    guard pairs.count > most else { return }
+    var keeps = pairs.map(isAsked)
+    for index in furthest.prefix(most) { keeps[index] = true }
+    pairs = zip(pairs, keeps).filter(\.1).map(\.0)
+  }
+
+  /// Positions of the pairs that have a score, the lowest one first; equals in the order of columns.
+  package var furthest: [Int] {
+    pairs.indices.compactMap { index in pairs[index].score.value.map { (value: $0, at: index) } }
+      .sorted { ($0.value, $0.at) < ($1.value, $1.at) }.map(\.at)
   }
 
   private static func mean(_ scores: [Measurement], of what: String) -> Measurement {

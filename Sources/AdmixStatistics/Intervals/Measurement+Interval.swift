@@ -13,13 +13,22 @@ extension AdmixModel.Measurement {
       support: rows)
   }
 
-  /// A share and its interval that many times over, at most 1.
-  package func scaled(by factor: Double) -> AdmixModel.Measurement {
-    var scaled = self
-    scaled.value = value.map { min(1, $0 * factor) }
-    scaled.low = low.map { min(1, $0 * factor) }
-    scaled.high = high.map { min(1, $0 * factor) }
-    return scaled
+  /// The share that would be hit by a sample that many times as large, and its interval.
+  ///
+  /// What a sample misses, k samples of its size miss with the k-th power of the share: 1 − (1 − p)^k.
+  /// The share times k, which this is near for small ones, has no end at 1. Where some values are hit
+  /// more easily than others, this is more than chance gives for k above 1 and less for k below
+  /// (Jensen's inequality).
+  package func hit(byTimes factor: Double) -> AdmixModel.Measurement {
+    func grown(_ share: Double) -> Double {
+      if factor == 0 || factor == 1 { return factor * share }
+      return 1 - PortableMath.exp(factor * PortableMath.log(1 - share))
+    }
+    var result = self
+    result.value = value.map(grown)
+    result.low = low.map(grown)
+    result.high = high.map(grown)
+    return result
   }
 
   /// This figure minus another one of other rows: the interval squares and adds the distances of both

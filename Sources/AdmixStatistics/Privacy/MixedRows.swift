@@ -52,12 +52,12 @@ package struct MixedRows: Sendable {
   }
 
   private static func codes(_ columns: [Column]) -> [[Double]] {
-    var known: [String: Double] = [:]
+    var known: [ExactText: Double] = [:]
     func code(_ text: String) -> Double {
       // Two apart, so that any difference is capped at 1.
-      if let code = known[text] { return code }
+      if let code = known[ExactText(text)] { return code }
       let code = Double(known.count) * 2
-      known[text] = code
+      known[ExactText(text)] = code
       return code
     }
     return columns.map { column in

@@ -53,7 +53,7 @@ package struct FeatureEncoding: Sendable {
     guard let chosen = positive ?? (classes.count == 2 ? classes.last : nil) else {
       return (nil, "the target has \(classes.count) classes; say which one is 'positive'")
     }
-    guard classes.contains(chosen) else {
+    guard classes.contains(where: { ExactText($0) == ExactText(chosen) }) else {
       return (nil, "the positive class does not occur in the reference")
     }
     return (
@@ -104,7 +104,8 @@ package struct FeatureEncoding: Sendable {
     guard let target = batch[self.target] else { return out }
     let texts = Self.texts(target)
     let rows = (0..<batch.rows).filter { texts($0) != nil }
-    out.labels = rows.map { texts($0) == positive }
+    let good = ExactText(positive)
+    out.labels = rows.map { texts($0).map(ExactText.init) == good }
     out.numbers = [Double](repeating: 0, count: rows.count * numbers.count)
     for (place, number) in numbers.enumerated() {
       guard let values = batch[number.name]?.numbers else { continue }
@@ -116,10 +117,10 @@ package struct FeatureEncoding: Sendable {
     for (place, column) in categories.enumerated() {
       guard let values = batch[column.name] else { continue }
       let texts = Self.texts(values)
-      let known = Dictionary(uniqueKeysWithValues: column.kept.enumerated().map { ($1, $0) })
+      let known = CategoryIndex(column.kept)
       for (index, row) in rows.enumerated() {
         let feature: Int? =
-          if let text = texts(row) { known[text].map { column.first + $0 } } else {
+          if let text = texts(row) { known.code(of: text).map { column.first + Int($0) } } else {
             column.first + column.kept.count
           }
         out.active[index * categories.count + place] = Int32(feature ?? -1)
@@ -141,8 +142,8 @@ package struct FeatureEncoding: Sendable {
 
   private static func classes(_ column: Column) -> [String] {
     let texts = texts(column)
-    let all = Set((0..<column.count).compactMap(texts))
+    let all = CategoryIndex.distinct((0..<column.count).compactMap(texts))
     if case .int = column.values { return all.sorted { (Int64($0) ?? 0) < (Int64($1) ?? 0) } }
-    return all.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return all
   }
 }
