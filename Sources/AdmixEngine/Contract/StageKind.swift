@@ -24,6 +24,10 @@ package protocol StageKind: Sendable {
   /// new revision of one is a reason to run.
   var implementations: [String: Int] { get }
 
+  /// Whether the seed is a reason to run: that of a kind which may draw random numbers, where these
+  /// options do not make it draw any, is not.
+  var drawsRandomNumbers: Bool { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -43,6 +47,7 @@ extension StageKind {
   package var outputs: [String] { Self.description.outputs ?? [] }
   package var sources: [SourceRequest] { [] }
   package var implementations: [String: Int] { [:] }
+  package var drawsRandomNumbers: Bool { Self.description.usesRandomness }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }

@@ -215,7 +215,7 @@ package struct Planner: Sendable {
         parts.append(.init(.file, "\(request).\(position)", file.digest.hex))
       }
     }
-    if stage.description.usesRandomness {
+    if stage.kind.drawsRandomNumbers {
       parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
       parts.append(.init(.seed, "salt", salt(stage)))
     }

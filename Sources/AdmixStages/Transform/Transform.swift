@@ -42,6 +42,10 @@ package struct Transform: StageKind {
     self.keys = keys
   }
 
+  package var drawsRandomNumbers: Bool {
+    steps.contains { if case .sample = $0.operation { true } else { false } }
+  }
+
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     guard let input = inputs["from"] else { return [:] }
     var schema = input
