@@ -43,6 +43,9 @@ import Testing
     let missing = Column(
       .category(Buffer([9, 0]), categories: ["z"]), validity: Bitmap(count: 2) { $0 == 1 })
     #expect(try missing.recoded(to: ["a", "z"]).isMissing(0))
+    // Compared by their bytes, for the strings themselves are equal.
+    let distinct = CategoryIndex.distinct(["z", composed, decomposed, "z", composed])
+    #expect(distinct.map { Array($0.utf8) } == [decomposed, "z", composed].map { Array($0.utf8) })
   }
 
   @Test func seesEveryKindOfDifference() {

@@ -26,4 +26,9 @@ package struct CategoryIndex: Sendable {
   package static func precedes(_ a: String, _ b: String) -> Bool {
     a.utf8.lexicographicallyPrecedes(b.utf8)
   }
+
+  /// Each different text once, in the order of a schema's categories.
+  package static func distinct(_ texts: some Sequence<String>) -> [String] {
+    Set(texts.lazy.map(Key.init)).map(\.text).sorted(by: precedes)
+  }
 }
