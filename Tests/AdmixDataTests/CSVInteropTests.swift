@@ -97,6 +97,23 @@ import Testing
     return rows
   }
 
+  /// Lines that end with a return alone are lines: the beginning is enough, however long the rest.
+  @Test func looksNoFurtherThanItMust() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/old.csv"
+    // The byte after what is looked at first is the newline of a CRLF, or no newline.
+    for end in ["\r\n", "\r"] {
+      let line = String(repeating: "x", count: 58) + ",1\r"
+      var text = "name,n\r" + String(repeating: line, count: (256 << 10) / line.utf8.count + 1)
+      text = String(text.prefix((256 << 10) - 1)) + end
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+      // Nothing is in the rest, which would be no text if it were looked at.
+      try #require(truncate(path, 200 << 20) == 0)
+      let sketch = try CSVSniffer(CSVDialect()).sketch(path: path, name: "old.csv")
+      #expect(sketch.names == ["name", "n"] && sketch.line == 2 && sketch.types == [.text, .int])
+    }
+  }
+
   @Test func readsCSVSpectrumToTheLetter() throws {
     guard let folder = sharedFolder("data/interop/csv-spectrum") else { return }
     var (right, seen) = (0, 0)

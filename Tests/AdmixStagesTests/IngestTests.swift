@@ -112,7 +112,10 @@ import Testing
     ("2024-02-29T10:00:00Z", "2024-02-29T10:00:00+02:00", .datetime),
     ("2024-02-29T10:00:00Z", "2024-02-29T10:00:00", .text), ("2024-02-29T10:00", "7", .text),
     ("7", "9223372036854775808", .double), ("007", "7", .text), ("-0", "7", .double),
-    ("1e3", "7", .double), ("NaN", "7", .text),
+    ("1e3", "7", .double), ("NaN", "7", .text), ("7", "9223372036854775809", .text),
+    ("0.5", "9007199254740993", .text), ("9007199254740993", "0.5", .text),
+    ("9007199254740993", "7", .int), ("7", "9007199254740993", .int),
+    ("0.5", "9007199254740994", .double),
   ])
   func settlesTypesFromAllTheData(usual: String, late: String, type: ColumnType) async throws {
     let artifacts = try FolderArtifacts()
@@ -137,6 +140,194 @@ import Testing
             return own
           }())
     }
+  }
+
+  /// Columns as `name type: value|value`; long texts by their length.
+  private static func text(_ batch: Batch) -> String {
+    zip(batch.schema.columns, batch.columns).map { schema, column in
+      let cells = (0..<column.count).map { row -> String in
+        guard !column.isMissing(row) else { return "" }
+        switch column.values {
+        case .bool(let values): return "\(values[row])"
+        case .int(let values): return "\(values[row])"
+        case .double(let values): return "\(values[row])"
+        case .text(let values):
+          return values[row].utf8.count > 99 ? "(\(values[row].utf8.count))" : values[row]
+        case .category(let codes, let values):
+          let value = values[Int(codes[row])]
+          return value.utf8.count > 99 ? "(\(value.utf8.count))" : value
+        case .date(let values): return CivilDate.text(days: Int(values[row]))
+        case .datetime(let values): return CivilDate.text(microseconds: values[row])
+        }
+      }
+      return "\(schema.name) \(schema.type.rawValue): " + cells.joined(separator: "|")
+    }.joined(separator: "; ")
+  }
+
+  @Test(
+    arguments: [
+      // files, options, what is read and the codes of warnings, or of what is wrong
+      (
+        ["id\n12345678901234567890\n12345678901234567891\n"], [:],
+        "id category: 12345678901234567890|12345678901234567891"
+      ),
+      (
+        ["12345678901234567890\n12345678901234567891\n"], [:],
+        "column1 category: 12345678901234567890|12345678901234567891"
+      ),
+      (["v\n9007199254740993\n0.5\n"], [:], "v category: 9007199254740993|0.5"),
+      (["v\n-9007199254740993\n0.5\n"], [:], "v category: -9007199254740993|0.5"),
+      (["v\n9007199254740992\n0.5\n"], [:], "v double: 9007199254740992.0|0.5"),
+      (["v\n100000000000000000000\n1\n"], [:], "v double: 1e+20|1.0"),
+      (["v\n9007199254740993\n"], [:], "v int: 9007199254740993"),
+      (
+        ["v\n9007199254740993\n0.5\n"], ["columns": [["v": "double"]]],
+        "v double: 9007199254740992.0|0.5"
+      ),
+      (
+        ["v;w\n9,007,199,254,740,993;1\n0.5;2\n"], ["format": ["csv": ["thousands": ","]]],
+        "v category: 9,007,199,254,740,993|0.5; w int: 1|2"
+      ),
+      // Trimming leaves delimiters alone.
+      (
+        ["a\tb\tc\n1\t\t3\n4\t5 \t 6\n"], ["format": ["csv": ["trim": true, "ragged": "pad"]]],
+        "a int: 1|4; b int: |5; c int: 3|6"
+      ),
+      (
+        ["a b c\n1  3\n4 5 6\n"], ["format": ["csv": ["trim": true, "delimiter": " "]]],
+        "a int: 1|4; b int: |5; c int: 3|6"
+      ),
+      (
+        ["a\tb\n \t\"x\"\ny\t \"z\" \n"],
+        ["format": ["csv": ["trim": true, "delimiter": "\\t"]]],
+        "a category: |y; b category: x|z"
+      ),
+      // A first record that is longer than what is looked at first.
+      (
+        ["1,\"" + String(repeating: "words; and: more\n", count: 20_000) + "\",x\n2,\"b\",y\n"],
+        ["format": ["csv": ["header": false]]],
+        "column1 int: 1|2; column2 category: (340000)|b; column3 category: x|y"
+      ),
+      (
+        ["a,b\n1,\"" + String(repeating: "words; and: more\n", count: 20_000) + "\"\n"], [:],
+        "a int: 1; b category: (340000)"
+      ),
+      // With one column a blank line is a row, also the first.
+      (["\n1\n2\n"], ["format": ["csv": ["header": false]]], "column1 int: |1|2"),
+      (["#x\n\r\n1\r\n\r\n2\r\n\r\n"], ["format": ["csv": ["comment": "#"]]], "column1 int: |1||2"),
+      (["\nn\n\n1\n"], [:], "n int: |1"),
+      (["\n1,2\n"], ["format": ["csv": ["header": false]]], "column1 int: 1; column2 int: 2"),
+      // Zones are less than a day away.
+      (["t\n2020-01-01T00:00:00+23:59\n"], [:], "t datetime: 2019-12-31T00:01:00"),
+      (["t\n2020-01-01T00:00:00+24:00\n"], [:], "t category: 2020-01-01T00:00:00+24:00"),
+      (["t\n2020-01-01T00:00:00-23:60\n"], [:], "t category: 2020-01-01T00:00:00-23:60"),
+      (
+        ["t\n2020 +0130\n"], ["columns": [["t": ["type": "datetime", "format": "%Y %z"]]]],
+        "t datetime: 2019-12-31T22:30:00"
+      ),
+      (["t\n2020 +24\n"], ["columns": [["t": ["type": "datetime", "format": "%Y %z"]]]], "AX0416"),
+      (
+        ["t\n2020 -0160\n"], ["columns": [["t": ["type": "datetime", "format": "%Y %z"]]]], "AX0416"
+      ),
+      // Whole numbers among fractions of another file.
+      (["{\"x\":9007199254740993}", "{\"x\":1.5}"], [:], "AX0416"),
+      (["{\"x\":1.5}", "{\"x\":-9007199254740993}"], [:], "AX0416"),
+      (
+        ["{\"x\":9007199254740993}\n{\"x\":2}", "{\"x\":1.5}"], ["on-error": "reject"],
+        "x double: 2.0|1.5 AX0424"
+      ),
+      (
+        ["{\"x\":9007199254740993}", "{\"x\":1.5}"], ["columns": [["x": "double"]]],
+        "x double: 9007199254740992.0|1.5"
+      ),
+      (["{\"x\":9007199254740992}", "{\"x\":1.5}"], [:], "x double: 9007199254740992.0|1.5"),
+      // Two ways to write é are two texts.
+      (["{\"x\":\"é\"}\n{\"x\":\"e\u{301}\"}"], [:], "x category: é|e\u{301}"),
+      (["{\"x\":\"é\"}", "{\"x\":\"e\u{301}\"}"], [:], "x category: é|e\u{301}"),
+      (["x\né\n", "x\ne\u{301}\n"], [:], "x category: é|e\u{301}"),
+      (
+        ["{\"x\":\"é\"}\n{\"x\":\"e\u{301}\"}"], ["missing": ["é"]], "x category: |e\u{301}"
+      ),
+      // Words for no value say nothing about a type.
+      (["{\"x\":1}", "{\"x\":\"NA\"}"], ["missing": ["NA"]], "x int: 1|"),
+      (["{\"x\":\"NA\"}", "{\"x\":1.5}"], ["missing": ["NA"]], "x double: |1.5"),
+      (["{\"x\":\"NA\"}"], ["missing": ["NA"]], "x text: "),
+      (["{\"x\":\"1.5\"}"], ["columns": [["x": "double"]]], "x double: 1.5"),
+      (["{\"x\":\"0x10\"}"], ["columns": [["x": "double"]]], "AX0416"),
+      (["x\n0x10\nNA\n"], [:], "x category: 0x10|NA"),
+      (["x\n16\nNA\n"], [:], "x category: 16|NA AX0430"),
+      // Marks that could not be told apart.
+      (["a,b\n"], ["format": ["csv": ["delimiter": ";", "quote": ";"]]], "AX0420"),
+      (["a,b\n"], ["format": ["tsv": ["quote": "\\t"]]], "AX0420"),
+      (["a,b\n"], ["format": ["csv": ["delimiter": "#", "comment": "#"]]], "AX0420"),
+      (["a,b\n"], ["format": ["csv": ["comment": "'", "quote": "'"]]], "AX0420"),
+      (["a,b\n"], ["format": ["csv": ["comment": "\""]]], "AX0420"),
+      (["a,b\n"], ["format": ["csv": ["delimiter": "\\", "escape": "\\"]]], "AX0420"),
+      (["a,b\n"], ["format": ["csv": ["thousands": "."]]], "AX0420"),
+      (
+        ["a\"b\n1\"2\n"], ["format": ["csv": ["delimiter": "\"", "quote": ""]]],
+        "a int: 1; b int: 2"
+      ),
+      (
+        ["a'b\n1'2\n"], ["format": ["csv": ["delimiter": "'"]]], "a int: 1; b int: 2"
+      ),
+      (
+        ["a;b\n\"1,5\";\"2\"\n"],
+        ["format": ["csv": ["quote": "\"", "escape": "\"", "decimal": ","]]],
+        "a double: 1.5; b int: 2"
+      ),
+    ] as [([String], JSONValue, String)])
+  func readsToTheLetter(texts: [String], options: JSONValue, expected: String) async throws {
+    let artifacts = try FolderArtifacts()
+    let files = try texts.enumerated().map { index, text in
+      try Self.file(text, "\(index).\(text.hasPrefix("{") ? "jsonl" : "csv")", artifacts)
+    }
+    var found: String
+    do {
+      let (batch, _, outputs) = try await Self.ingest(files, options, artifacts)
+      found = ([Self.text(batch)] + outputs.warnings.map(\.code)).joined(separator: " ")
+    } catch let problem as Diagnostic {
+      found = problem.code
+    } catch let problems as Diagnostics {
+      found = problems.items.map(\.code).joined(separator: " ")
+    } catch let failure as TaskFailure {
+      found = failure.diagnostics.items.first?.code ?? ""
+    }
+    // By bytes: the strings themselves take two spellings of a character for one.
+    #expect(Array(found.utf8) == Array(expected.utf8), "\(found)")
+  }
+
+  @Test(arguments: [("parquet", TableOutput.parquet), ("arrow", .arrow)])
+  func readsWhatOtherProgramsKeep(ending: String, output: TableOutput) async throws {
+    let artifacts = try FolderArtifacts()
+    let schema = Schema([ColumnSchema("x", .double), ColumnSchema("d", .date)])
+    let file = artifacts.folder.appendingPathComponent("other.\(ending)").path
+    var writer = try createTable(path: file, output: output, schema: schema)
+    let validity = Bitmap(count: 4) { $0 != 1 }
+    try writer.append(
+      Batch(
+        schema: schema,
+        columns: [
+          Column(.double(Buffer([1.5, 2, .nan, .infinity])), validity: validity),
+          Column(.date(Buffer([0, 1, 2, .max]))),
+        ]))
+    try writer.append(
+      Batch(
+        schema: schema,
+        columns: [Column(.double(Buffer([-.nan]))), Column(.date(Buffer([3])))]))
+    try writer.finish()
+    let (batch, profile, _) = try await Self.ingest([file], [:], artifacts)
+    #expect(Self.text(batch).hasPrefix("x double: 1.5|||inf|; d date: 1970-01-01|"))
+    #expect(profile.columns[0].missing == 3 && profile.columns[0].notNumbers == 0)
+    // A day some five million years ahead has no moment that 64 bits hold.
+    let options: JSONValue = ["columns": [["d": "datetime"]]]
+    let problem = await #expect(throws: TaskFailure.self) {
+      try await Self.ingest([file], options, artifacts)
+    }
+    #expect(problem?.diagnostics.items.first?.code == "AX0416")
+    let (rest, _, _) = try await Self.ingest(
+      [file], ["columns": [["d": "datetime"]], "on-error": "reject"], artifacts)
+    #expect(rest.rows == 4)
   }
 
   @Test(arguments: ["parquet", "arrow"])

@@ -62,21 +62,12 @@ package struct CSVColumnSummary: Hashable, Sendable, Codable {
     } else if other.present > 0 {
       sum.distinct = nil
       if let a = distinct, let b = other.distinct {
-        let all = Set(a.map(ByteText.init)).union(b.map(ByteText.init)).map(\.text)
-          .sorted(by: CategoryIndex.precedes)
+        let all = CategoryIndex.distinct(a + b)
         if all.count <= CSVReader.mostCategories { sum.distinct = all }
       }
     }
     return sum
   }
-}
-
-/// A text told apart by its bytes.
-private struct ByteText: Hashable {
-  let text: String
-  init(_ text: String) { self.text = text }
-  static func == (a: ByteText, b: ByteText) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-  func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
 }
 
 /// Reads pieces of a CSV file into batches, and says what the values turned out to be.
@@ -259,7 +250,7 @@ private struct ColumnWork {
   private mutating func guessed() throws {
     switch plan.type {
     case .empty: break
-    case .int: try ints()
+    case .int, .long: try ints()
     case .double: try doubles()
     case .bool: try bools()
     case .date: try moments(.date) { CellParser.date($0).map { Int64($0) * 86_400_000_000 } }
@@ -334,7 +325,8 @@ private struct ColumnWork {
       return true
     }
     (misfits, valid) = (missed, there)
-    finish(.int(Buffer(values)), .int, .int, present: present)
+    let isLong = isGuess && !values.allSatisfy(DecimalText.isExact)
+    finish(.int(Buffer(values)), .int, isLong ? .long : .int, present: present)
   }
 
   private mutating func doubles() throws {
@@ -344,7 +336,9 @@ private struct ColumnWork {
     var (fewest, most) = (Int.max, -1)
     let (isGuess, parser) = (plan.declared == nil, parser)
     tokens.forEach(field) { row, cell in
-      if let (value, decimals) = parser.double(cell), missing.count == 1 || !isMissing(cell) {
+      if let (value, decimals, losesDigits) = parser.double(cell), !(isGuess && losesDigits),
+        missing.count == 1 || !isMissing(cell)
+      {
         values[row] = value
         present += 1
         if decimals < fewest { fewest = decimals }

@@ -19,6 +19,8 @@ package struct CSVKnowledge: Hashable, Sendable, Codable {
   package enum Quote: Hashable, Sendable, Codable {
     case none
     case character(UInt8)
+
+    package var mark: UInt8? { if case .character(let mark) = self { mark } else { nil } }
   }
 
   package var delimiter: UInt8?
@@ -70,7 +72,7 @@ package struct CSVSniffer: Sendable {
           "the first record is longer than \(Self.longestRecord >> 20) MiB",
           hint: "is it a text file with lines?")
       }
-      length *= 8
+      length = min(length * 8, Self.longestRecord)
     }
   }
 
@@ -95,15 +97,18 @@ package struct CSVSniffer: Sendable {
       if isAll { throw empty }
       return nil
     }
-    // Only whole lines: the last one may be cut in the middle.
+    // Only whole lines: the last one may be cut in the middle, also between a return and its newline.
     var end = all.count
     if !isAll {
-      guard let last = all.lastIndex(of: 0x0a), last > start else { return nil }
+      let ends = all.dropLast(all.last == 0x0d ? 1 : 0)
+      guard let last = ends.lastIndex(where: { $0 == 0x0a || $0 == 0x0d }), last > start else {
+        return nil
+      }
       end = last + 1
     }
     let sample = Array(all[start..<end])
     try CSVReader.checkText(sample, name: name, firstLine: line)
-    let trial = try bestTrial(sample, isAll: isAll, firstLine: line, name)
+    guard let trial = try bestTrial(sample, isAll: isAll, firstLine: line, name) else { return nil }
     let dialect = trial.dialect
     var lenient = dialect
     lenient.ragged = .reject
@@ -135,6 +140,8 @@ package struct CSVSniffer: Sendable {
     var dataStart = Int(rows.rowStarts[0])
     // What follows the header is data, also where it does not look like the header's rows.
     if hasHeader { dataStart = rows.firstRowEnd }
+    // With one column a blank line above a value is a row.
+    if !hasHeader, rows.fields == 1 { dataStart = 0 }
     let dataLine = line + Self.lineEnds(sample[..<dataStart])
     return CSVSketch(
       dialect: dialect, hasHeader: hasHeader, names: names, start: start + dataStart,
@@ -151,19 +158,24 @@ package struct CSVSniffer: Sendable {
     return ends
   }
 
-  /// The dialect that reads the sample best, among those that what is known allows.
+  /// The dialect that reads the sample best, among those that what is known allows; nil where the
+  /// sample is likely to end within the first record.
   private func bestTrial(_ sample: [UInt8], isAll: Bool, firstLine: Int, _ name: String) throws
-    -> DialectTrial
+    -> DialectTrial?
   {
     var present = [Bool](repeating: false, count: 256)
     for byte in sample { present[Int(byte)] = true }
-    let delimiters = known.delimiter.map { [$0] } ?? Array(",\t;|: ".utf8)
+    let taken = [known.quote?.mark, dialect.escape, dialect.comment]
+    let delimiters =
+      known.delimiter.map { [$0] } ?? Array(",\t;|: ".utf8).filter { !taken.contains($0) }
     var best: (trial: DialectTrial, score: Double)?
+    var isCut = false
     for delimiter in delimiters
-    where known.delimiter != nil || delimiter == 0x2c || present[Int(delimiter)] {
-      var areQuotesOrdinary = false
+    where delimiter == delimiters.first || present[Int(delimiter)] {
+      var areQuotesOrdinary = delimiter == 0x22
       var soundQuotes = 0
-      for (quote, escape) in quotings(sample, present) {
+      for (quote, escape) in quotings(sample, present)
+      where known.quote != nil || quote != delimiter {
         var candidate = dialect
         candidate.delimiter = delimiter
         candidate.quote = quote
@@ -175,6 +187,8 @@ package struct CSVSniffer: Sendable {
           candidate.trimsSpaces = true
           trial = DialectTrial(sample, candidate, isAll: isAll, limit: Self.trialRecords)
         }
+        let isUsual = known.delimiter != nil || delimiter != UInt8(ascii: ":") && delimiter != 0x20
+        if trial.isCut, isUsual, known.quote != nil || quote == 0x22 { isCut = true }
         var score = trial.score
         // Both stand inside times, names and sentences too often to part columns by themselves.
         if known.delimiter == nil, delimiter == UInt8(ascii: ":") || delimiter == 0x20 {
@@ -193,8 +207,15 @@ package struct CSVSniffer: Sendable {
         if best == nil || score > (best?.score ?? 0) * (1 + 1e-9) { best = (trial, score) }
       }
     }
-    guard let best else { preconditionFailure("a comma is always tried") }
+    guard let best else { preconditionFailure("the first delimiter is always tried") }
     let trial = best.trial
+    // Lines within a long quoted field are cut into something too, and even all alike: look further,
+    // unless another delimiter makes sense of the quotes.
+    if isCut, trial.width < 2 || trial.soundQuotes == 0 || trial.oddQuotes > 0 {
+      if sample.count < Self.longestRecord / 2 || trial.width < 2 || trial.shapes.count > 1 {
+        return nil
+      }
+    }
     // Titles and remarks above the table would be taken for it.
     if trial.records >= 4, trial.width > 1, trial.firstFields != trial.width,
       (trial.shapes[trial.firstFields] ?? 0) * 4 <= (trial.shapes[trial.width] ?? 0)
@@ -223,7 +244,7 @@ package struct CSVSniffer: Sendable {
     case nil:
       var ways: [(quote: UInt8?, escape: UInt8?)] = escapes(0x22, present).map { (0x22, $0) }
       if present[0x22] { ways.append((nil, dialect.escape)) }
-      if present[0x27] { ways.append((0x27, dialect.escape)) }
+      if present[0x27], dialect.comment != 0x27 { ways.append((0x27, dialect.escape)) }
       return ways
     }
   }
@@ -235,17 +256,19 @@ package struct CSVSniffer: Sendable {
   }
 
   private func looksLikeHeader(_ first: [String], _ rows: CSVTokens, _ parser: CellParser) -> Bool {
-    let isNamed = first.allSatisfy { text in
+    func isWord(_ text: String) -> Bool {
       var text = text
-      return text.withUTF8 { CellType.of($0, parser) } == .text || text.isEmpty
+      // Digits are no name, also where there are too many of them for a number.
+      return text.withUTF8 { CellType.of($0, parser) == .text && parser.double($0) == nil }
     }
+    let isNamed = first.allSatisfy { isWord($0) || $0.isEmpty }
     guard isNamed, first.count(where: { $0.isEmpty }) <= 1 else { return false }
     if rows.rows == 1 { return true }
     // A column of numbers under a word speaks for a header; failing that, names that do not repeat
     // below.
     for field in 0..<rows.fields {
-      var text = rows.text(row: 1, field: field)
-      if text.withUTF8({ CellType.of($0, parser) }) != .text, !text.isEmpty { return true }
+      let text = rows.text(row: 1, field: field)
+      if !isWord(text), !text.isEmpty { return true }
     }
     guard Set(first).count == first.count else { return false }
     for field in 0..<rows.fields {

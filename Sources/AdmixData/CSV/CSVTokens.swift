@@ -67,6 +67,8 @@ struct CSVTokens {
         }
         if Int(byte) == comment {
           while at < count, text[at] != 0x0a, text[at] != 0x0d { at += 1 }
+          // Its line end is its own: left here, it would be a blank line.
+          if at < count { at += text[at] == 0x0d && at + 1 < count && text[at + 1] == 0x0a ? 2 : 1 }
           continue
         }
         for blank in blanks {
@@ -82,7 +84,11 @@ struct CSVTokens {
         var isRowOpen = true
         while isRowOpen {
           var from = at
-          if trims { while from < count, text[from] == 0x20 || text[from] == 0x09 { from += 1 } }
+          if trims {
+            while from < count, text[from] == 0x20 || text[from] == 0x09, text[from] != delimiter {
+              from += 1
+            }
+          }
           if from < count, Int(text[from]) == quote {
             // A quoted field: to the closing quote, and whatever follows it up to the delimiter.
             var index = from + 1

@@ -57,12 +57,21 @@ struct CellParser {
 
   private static let powers: [Double] = (0...22).map { pow(10, Double($0)) }
 
-  /// A decimal number, and how many digits follow its point; -1 with an exponent.
+  /// What is known of a number beside its value.
+  typealias Decimal = (
+    value: Double,
+    /// How many digits follow the point; -1 with an exponent.
+    decimals: Int,
+    /// It is written as a whole number that no double is.
+    losesDigits: Bool
+  )
+
+  /// A decimal number.
   ///
   /// Exact where at most 19 digits and a power of ten up to 22 are involved (Clinger's fast path);
   /// the C library reads the rest, in the C locale.
   @inline(__always)
-  func double(_ cell: UnsafeBufferPointer<UInt8>) -> (value: Double, decimals: Int)? {
+  func double(_ cell: UnsafeBufferPointer<UInt8>) -> Decimal? {
     if let mark = thousandsMark, cell.contains(mark) {
       guard let plain = withoutThousands(cell, mark) else { return nil }
       return plain.withUnsafeBufferPointer { decimal($0) }
@@ -71,7 +80,7 @@ struct CellParser {
   }
 
   @inline(__always)
-  private func decimal(_ cell: UnsafeBufferPointer<UInt8>) -> (value: Double, decimals: Int)? {
+  private func decimal(_ cell: UnsafeBufferPointer<UInt8>) -> Decimal? {
     let count = cell.count
     guard count > 0 else { return nil }
     var index = cell[0] == 0x2d ? 1 : 0
@@ -100,9 +109,10 @@ struct CellParser {
     if index == count {
       if digits <= 15 || mantissa < 1 << 53, digits <= 19, decimals <= 22 {
         let value = Double(mantissa) / Self.powers[decimals]
-        return (first == 1 ? -value : value, decimals)
+        return (first == 1 ? -value : value, decimals, false)
       }
-      return slow(cell).map { ($0, decimals) }
+      let isWhole = wholeDigits == count - first
+      return slow(cell).map { ($0, decimals, isWhole && !Self.isExact(cell[first...], $0)) }
     }
     guard cell[index] | 0x20 == 0x65 else { return nil }
     index += 1
@@ -112,7 +122,13 @@ struct CellParser {
       guard cell[index] &- 0x30 < 10 else { return nil }
       index += 1
     }
-    return slow(cell).map { ($0, -1) }
+    return slow(cell).map { ($0, -1, false) }
+  }
+
+  /// Whether a double, which may be negative, is what these digits say to the last of them.
+  private static func isExact(_ digits: Slice<UnsafeBufferPointer<UInt8>>, _ value: Double) -> Bool
+  {
+    String(format: "%.0f", value.magnitude).utf8.elementsEqual(digits)
   }
 
   private func slow(_ cell: UnsafeBufferPointer<UInt8>) -> Double? {
@@ -206,15 +222,17 @@ struct CellParser {
     }
     if index == cell.count { return (microseconds, false) }
     if cell[index] == 0x5a { return index + 1 == cell.count ? (microseconds, true) : nil }
-    guard cell[index] == 0x2b || cell[index] == 0x2d, let hours = number(cell, index + 1, 2) else {
-      return nil
-    }
+    guard cell[index] == 0x2b || cell[index] == 0x2d, let hours = number(cell, index + 1, 2),
+      hours < 24
+    else { return nil }
     let sign: Int64 = cell[index] == 0x2b ? -1 : 1
     index += 3
     if index < cell.count, cell[index] == 0x3a { index += 1 }
     var minutes = 0
     if index < cell.count {
-      guard let more = number(cell, index, 2), index + 2 == cell.count else { return nil }
+      guard let more = number(cell, index, 2), more < 60, index + 2 == cell.count else {
+        return nil
+      }
       minutes = more
     }
     return (microseconds + sign * Int64(hours * 3600 + minutes * 60) * 1_000_000, true)
@@ -320,9 +338,11 @@ struct DateFormat: Hashable, Sendable {
           guard at < cell.count, cell[at] == 0x2b || cell[at] == 0x2d else { return nil }
           let sign = cell[at] == 0x2b ? -1 : 1
           at += 1
-          guard let hours = number(2) else { return nil }
+          guard let hours = number(2), hours < 24 else { return nil }
           if at < cell.count, cell[at] == 0x3a { at += 1 }
-          shift = sign * (hours * 3600 + (number(2) ?? 0) * 60)
+          let minutes = number(2) ?? 0
+          guard minutes < 60 else { return nil }
+          shift = sign * (hours * 3600 + minutes * 60)
         }
       default:
         guard at < cell.count, cell[at] == 0x25 else { return nil }

@@ -4,7 +4,11 @@ package import AdmixModel
 package enum CellType: String, Hashable, Sendable, Codable {
   /// Nothing but missing values so far.
   case empty
-  case bool, int, double, date, datetime
+  case bool, int
+  /// Whole numbers with some among them that no double is; beside fractions they are texts, or they
+  /// would lose digits.
+  case long
+  case double, date, datetime
   /// Dates and times with a zone; stored as UTC.
   case instant
   case text
@@ -14,6 +18,7 @@ package enum CellType: String, Hashable, Sendable, Codable {
     if self == other || other == .empty { return self }
     if self == .empty { return other }
     switch (self, other) {
+    case (.int, .long), (.long, .int): return .long
     case (.int, .double), (.double, .int): return .double
     case (.date, .datetime), (.datetime, .date): return .datetime
     default: return .text
@@ -33,8 +38,8 @@ package enum CellType: String, Hashable, Sendable, Codable {
 
   /// The type of one field.
   static func of(_ cell: UnsafeBufferPointer<UInt8>, _ parser: CellParser) -> CellType {
-    if parser.int(cell) != nil { return .int }
-    if parser.double(cell) != nil { return .double }
+    if let value = parser.int(cell) { return DecimalText.isExact(value) ? .int : .long }
+    if let number = parser.double(cell) { return number.losesDigits ? .text : .double }
     if CellParser.bool(cell) != nil { return .bool }
     if CellParser.date(cell) != nil { return .date }
     if let moment = CellParser.datetime(cell) { return moment.isUTC ? .instant : .datetime }

@@ -19,6 +19,8 @@ struct DialectTrial {
   private(set) var oddQuotes = 0
   /// The sample ends within quotes.
   private(set) var isOpen = false
+  /// The sample ends within quotes of its first record, and the file goes on.
+  private(set) var isCut = false
   /// Every field after the first of a record begins with a space, and there is one.
   private(set) var isSpaced = true
   private var laterFields = 0
@@ -71,6 +73,7 @@ struct DialectTrial {
             }
             if at >= count {
               isOpen = isAll
+              isCut = !isAll && records == 0
               return
             }
             at += 1

@@ -1,8 +1,8 @@
-extension Column {
+extension Column.Values {
   /// A value that is not missing, as people write it: numbers in their shortest digits, dates and times
   /// as `2024-12-31` and `2024-12-31T23:59:59`; −0 is 0, as it is when values are compared.
   package func text(_ row: Int) -> String {
-    switch values {
+    switch self {
     case .bool(let bits): bits[row] ? "true" : "false"
     case .int(let buffer): String(buffer[row])
     case .double(let buffer): "\(buffer[row] + 0)"
@@ -12,4 +12,9 @@ extension Column {
     case .datetime(let instants): CivilDate.text(microseconds: instants[row])
     }
   }
+}
+
+extension Column {
+  /// The same of a column.
+  package func text(_ row: Int) -> String { values.text(row) }
 }

@@ -7,4 +7,9 @@ package enum DecimalText {
     else { return nil }
     return value
   }
+
+  /// Whether a double holds a whole number to the last digit, as it does all of them up to 2^53.
+  package static func isExact(_ value: Int64) -> Bool {
+    value.magnitude <= 1 << 53 || Int64(exactly: Double(value)) == value
+  }
 }

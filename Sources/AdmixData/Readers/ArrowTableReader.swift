@@ -48,7 +48,8 @@ struct ArrowTableReader: TableReader {
           break
         }
         if rows > 0 {
-          pending.append(Batch(schema: schema, columns: columns, rows: rows))
+          pending.append(
+            Batch(schema: schema, columns: columns.map(Self.withoutNaN), rows: rows))
           pendingRows += rows
         }
       } catch let failure as ArrowFailure {
@@ -58,6 +59,16 @@ struct ArrowTableReader: TableReader {
     }
     guard pendingRows > 0 else { return nil }
     return try take(min(maxRows, pendingRows))
+  }
+
+  /// Other programs keep NaN where a value is missing.
+  private static func withoutNaN(_ column: Column) -> Column {
+    guard case .double(let values) = column.values, values.unsafe.contains(where: \.isNaN) else {
+      return column
+    }
+    return Column(
+      column.values,
+      validity: Bitmap(count: column.count) { !column.isMissing($0) && !values[$0].isNaN })
   }
 
   private mutating func take(_ count: Int) throws -> Batch {

@@ -45,6 +45,7 @@ package struct Export: StageKind {
   let format: String
   let writing: CSVWriting
   let columns: [(name: String, span: SourceSpan)]?
+  private let from: (name: String, span: SourceSpan)
   let keepsOrigin: Bool
   let hasCard: Bool
 
@@ -97,6 +98,14 @@ package struct Export: StageKind {
           cause: "a table without columns cannot be told from no table",
           hint: "name some, or leave 'columns' out to write them all"))
     }
+    var seen: Set<String> = []
+    for column in columns ?? [] where !seen.insert(column.name).inserted {
+      report.append(
+        .error(
+          "AX0807", at: column.span, "column '\(column.name)' is named twice",
+          cause: "a file has one column of each name", hint: "leave one of them out"))
+    }
+    from = options["from"].map { ($0.text ?? "", $0.span) } ?? ("", options.span)
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
   }
@@ -112,7 +121,16 @@ package struct Export: StageKind {
   /// The columns that are written.
   private func chosen(_ schema: Schema) throws -> Schema {
     guard let columns else {
-      return Schema(schema.columns.filter { keepsOrigin || !Schema.isOrigin($0.name) })
+      let all = schema.columns.filter { keepsOrigin || !Schema.isOrigin($0.name) }
+      guard !all.isEmpty else {
+        throw Diagnostic.error(
+          "AX0806", at: from.span, "'\(from.name)' has no column to write",
+          cause: schema.columns.isEmpty
+            ? "a table without columns cannot be told from no table"
+            : "there are only columns that say where a row came from",
+          hint: schema.columns.isEmpty ? nil : "'origin: true' writes those too")
+      }
+      return Schema(all)
     }
     return Schema(
       try columns.map { column in

@@ -12,7 +12,7 @@ import Foundation
 /// the data.
 package struct Ingest: StageKind {
   package static let description = KindDescription(
-    name: "ingest", revision: 2, summary: "Takes rows in from files.",
+    name: "ingest", revision: 3, summary: "Takes rows in from files.",
     fields: [
       .required(
         "from", .listOrOne(.path),

@@ -53,8 +53,8 @@ struct IngestFormat: Hashable, Sendable {
             "nested", .choice(["error", "text"]), default: "error",
             "Objects and lists as values: an error, or kept as JSON text.")
         ]), "A JSON object on each line."),
-      Variant("parquet", .object([]), "Apache Parquet."),
-      Variant("arrow", .object([]), "Arrow IPC, file or stream."),
+      Variant("parquet", .object([]), "Apache Parquet; NaN is a missing value."),
+      Variant("arrow", .object([]), "Arrow IPC, file or stream; NaN is a missing value."),
     ]
   }()
 
@@ -90,10 +90,49 @@ struct IngestFormat: Hashable, Sendable {
     known.skippedLines = options["skip"]?.int ?? 0
     dialect.decimalMark = mark("decimal", &report) ?? 0x2e
     dialect.thousandsMark = mark("thousands", &report)
+    Self.checkApart(
+      options,
+      [
+        ("delimiter", known.delimiter),
+        // Unless something else is said, the usual quotes are looked for.
+        ("quote", known.quote == nil ? 0x22 : known.quote?.mark), ("escape", dialect.escape),
+        ("comment", dialect.comment), ("decimal", dialect.decimalMark),
+        ("thousands", dialect.thousandsMark),
+      ], &report)
     encoding = TextEncoding(rawValue: options["encoding"]?.text ?? "utf-8") ?? .utf8
     dialect.ragged = CSVDialect.Ragged(rawValue: options["ragged"]?.text ?? "error") ?? .error
     renamesDuplicates = options["duplicate-names"]?.text == "rename"
     nested = TableOptions.NestedValues(rawValue: options["nested"]?.text ?? "error") ?? .error
+  }
+
+  /// Marks that would be taken for each other.
+  ///
+  /// A decimal mark may part fields too, where numbers stand in quotes; and an escape that is the quote
+  /// doubles it.
+  private static func checkApart(
+    _ options: Node, _ marks: [(name: String, mark: UInt8?)], _ report: inout Diagnostics
+  ) {
+    let pairs: Set = [
+      "quote delimiter", "escape delimiter", "comment delimiter", "comment quote", "comment escape",
+      "thousands decimal",
+    ]
+    for (index, later) in marks.enumerated() {
+      guard let mark = later.mark,
+        let other = marks[..<index].first(where: {
+          $0.mark == mark && pairs.contains("\(later.name) \($0.name)")
+        }), let span = (options[later.name] ?? options[other.name])?.span
+      else { continue }
+      var hint: String?
+      if [later.name, other.name].contains("quote"), options["quote"] == nil {
+        hint = "write quote: '' if the file has no quotes"
+      } else if later.name == "thousands", mark == UInt8(ascii: ".") {
+        hint = "the decimal mark is '.' unless 'decimal' names another"
+      }
+      report.append(
+        .error(
+          "AX0420", at: span, "'\(later.name)' and '\(other.name)' are the same character",
+          cause: "one could not be told from the other", hint: hint))
+    }
   }
 
   /// The kind of one file: what the spec says, else by its name.

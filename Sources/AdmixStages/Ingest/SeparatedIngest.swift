@@ -131,7 +131,7 @@ struct SeparatedIngest {
     else { return nil }
     let words = values.filter(Self.missingWords.contains)
     guard let word = words.first, values.count > words.count,
-      values.allSatisfy({ Double($0)?.isFinite == true || Self.missingWords.contains($0) })
+      values.allSatisfy({ DecimalText.number($0) != nil || Self.missingWords.contains($0) })
     else { return nil }
     return .warning(
       "AX0430", at: kind.options.span, "column '\(name)' has numbers and the word '\(word)'",
@@ -233,7 +233,7 @@ struct SeparatedIngest {
     } else {
       switch plan.type {
       case .bool: schema.type = .bool
-      case .int: schema.type = .int
+      case .int, .long: schema.type = .int
       case .double: schema.type = .double
       case .date: schema.type = .date
       case .datetime, .instant: schema.type = .datetime

@@ -29,6 +29,7 @@ struct TableIngest {
       declared.filter { column in
         column.format != nil || [.text, .category, .date, .datetime].contains(column.type)
       }.map(\.name))
+    let doubles = Set(declared.filter { $0.type == .double }.map(\.name))
     func parameters(_ file: SourceFile, _ schema: Schema?) throws -> JSONValue {
       try .init(
         encoding: TableParameters(
@@ -36,7 +37,7 @@ struct TableIngest {
             ? .parquet : format.kind(of: file.name) == .arrow ? .arrow : .jsonLines,
           nested: format.nested, rejects: format.dialect.rejectsMisfits, schema: schema,
           formats: formats, textColumns: texts,
-          missing: format.dialect.missing.filter { !$0.isEmpty }))
+          missing: format.dialect.missing.filter { !$0.isEmpty }, doubles: doubles))
     }
     let surveys = try await stage.run(
       files.map { TaskRequest(step: "survey", parameters: try parameters($0, nil), files: [$0]) })
@@ -119,10 +120,9 @@ struct TableIngest {
       }
       schema.isUTC = schema.type == .datetime && moment == .instant
     }
-    let distinct = found.reduce([] as Set<String>?) { sum, result in
-      guard let sum, let more = result.distinct[index] else { return nil }
-      return sum.union(more)
-    }
+    let parts = found.map { $0.distinct[index] }
+    let distinct =
+      parts.contains(nil) ? nil : CategoryIndex.distinct(parts.compactMap(\.self).joined())
     let present = found.reduce(0) { $0 + $1.present[index] }
     let isCandidate = found.contains { $0.candidates.contains(name) }
     if declared?.type == nil, schema.type == .text, let distinct, present > 0,
@@ -138,7 +138,7 @@ struct TableIngest {
             "column '\(name)' has too many different values for a category",
             hint: "declare it as text"))
       }
-      schema.categories = distinct.sorted(by: CategoryIndex.precedes)
+      schema.categories = distinct
     }
     return schema
   }
@@ -154,6 +154,8 @@ struct TableParameters: Codable {
   /// JSON lines: columns that keep the spelling of their values.
   var textColumns: Set<String>
   var missing: [String]
+  /// Columns that are declared to be doubles, in which whole numbers may be rounded.
+  var doubles: Set<String>
 }
 
 struct TableResult: Codable {
@@ -164,6 +166,7 @@ struct TableResult: Codable {
 struct SurveyResult: Codable {
   var schema: Schema
   var rows: Int
+  /// How many values each column has; words for no value are none.
   var present: [Int]
   /// The different values of each column as text; nil where there are more than 100,000.
   var distinct: [[String]?]
@@ -202,8 +205,8 @@ enum TableSteps {
       schema: reader.schema, rows: 0, present: Array(repeating: 0, count: count), distinct: [],
       moments: Array(repeating: .empty, count: count),
       candidates: reader.categoryCandidates.sorted())
-    var distinct = [Set<String>?](repeating: [], count: count)
-    let missing = Set(parameters.missing)
+    var distinct = [Set<ExactText>?](repeating: [], count: count)
+    let missing = Set(parameters.missing.map(ExactText.init))
     while let batch = try reader.next(maxRows: Partitioning.rowsPerPartition) {
       try task.checkCancellation()
       result.rows += batch.rows
@@ -211,9 +214,14 @@ enum TableSteps {
         result.present[index] += batch.rows - column.missingCount
         guard case .text(let texts) = column.values else { continue }
         for row in 0..<batch.rows where !column.isMissing(row) {
-          if distinct[index] == nil, result.moments[index] == .text { break }
-          let text = texts[row]
-          if missing.contains(text) { continue }
+          let isSettled = distinct[index] == nil && result.moments[index] == .text
+          if isSettled, missing.isEmpty { break }
+          let text = ExactText(texts[row])
+          if missing.contains(text) {
+            result.present[index] -= 1
+            continue
+          }
+          if isSettled { continue }
           distinct[index]?.insert(text)
           if result.moments[index] != .text {
             result.moments[index] = result.moments[index].joined(
@@ -223,7 +231,7 @@ enum TableSteps {
         if (distinct[index]?.count ?? 0) > 100_000 { distinct[index] = nil }
       }
     }
-    result.distinct = distinct.map { $0.map { $0.sorted(by: CategoryIndex.precedes) } }
+    result.distinct = distinct.map { $0.map { CategoryIndex.distinct($0.lazy.map(\.text)) } }
     return TaskOutputs(value: try .init(encoding: result), warnings: reader.warnings)
   }
 
@@ -234,6 +242,7 @@ enum TableSteps {
       throw TaskFailure(.error("AX0901", "a table without a schema"))
     }
     let indices = schema.columns.map { CategoryIndex($0.categories) }
+    let missing = Set(parameters.missing.map(ExactText.init))
     var partitions: [Artifact] = []
     var profile = TableProfile(columns: schema.columns.count)
     var rejects: [RejectedRow] = []
@@ -242,19 +251,26 @@ enum TableSteps {
       try task.checkCancellation()
       var misfits: [Int: String] = [:]
       let columns = try zip(zip(batch.columns, schema.columns), indices).map { pair, index in
+        let mayRound = parameters.doubles.contains(pair.1.name)
         let (column, odd) = convert(
           pair.0, pair.1, index, format: parameters.formats[pair.1.name],
-          missing: parameters.missing)
-        let noun =
-          parameters.formats[pair.1.name].map { "a date in the format '\($0)'" }
-          ?? CSVReader.noun(pair.1.type)
-        let fact = "is not \(noun)"
+          missing: missing, mayRound: mayRound)
+        let losesDigits = pair.0.type == .int && pair.1.type == .double
+        let fact =
+          losesDigits
+          ? "is a whole number with more digits than a double keeps"
+          : "is not "
+            + (parameters.formats[pair.1.name].map { "a date in the format '\($0)'" }
+              ?? CSVReader.noun(pair.1.type))
         if let first = odd.first, !parameters.rejects {
           throw TaskFailure(
             .error(
               "AX0416", at: SourceSpan(file: name, line: 0, column: 0),
               "the value of '\(pair.1.name)' in row \(row + first + 1) \(fact)",
-              hint: "'on-error: reject' leaves such rows out and counts them"))
+              cause: losesDigits ? "other files have fractions in this column" : nil,
+              hint: losesDigits
+                ? "'columns: {\(pair.1.name): text}' keeps the digits, double instead of text rounds them"
+                : "'on-error: reject' leaves such rows out and counts them"))
         }
         for place in odd where misfits[place] == nil {
           misfits[place] = "the value of '\(pair.1.name)' \(fact)"
@@ -282,9 +298,8 @@ enum TableSteps {
   /// A column as the schema wants it, and the rows whose values do not fit.
   private static func convert(
     _ column: Column, _ schema: ColumnSchema, _ index: CategoryIndex, format: String?,
-    missing: [String]
+    missing: Set<ExactText>, mayRound: Bool
   ) -> (Column, misfits: [Int]) {
-    let missing = Set(missing)
     var isText = false
     if case .text = column.values { isText = true }
     if column.type == schema.type, !(isText && !missing.isEmpty) { return (column, []) }
@@ -295,9 +310,11 @@ enum TableSteps {
         builder.appendMissing()
         continue
       }
-      if case .text(let texts) = column.values, missing.contains(texts[row]) {
+      if case .text(let texts) = column.values, !missing.isEmpty,
+        missing.contains(ExactText(texts[row]))
+      {
         builder.appendMissing()
-      } else if !append(column.values, row, schema, index, format, to: &builder) {
+      } else if !append(column.values, row, schema, index, format, mayRound, to: &builder) {
         builder.appendMissing()
         misfits.append(row)
       }
@@ -308,10 +325,12 @@ enum TableSteps {
   /// False where the value does not fit the type.
   private static func append(
     _ values: Column.Values, _ row: Int, _ schema: ColumnSchema, _ index: CategoryIndex,
-    _ format: String?, to builder: inout ColumnBuilder
+    _ format: String?, _ mayRound: Bool, to builder: inout ColumnBuilder
   ) -> Bool {
     switch (schema.type, values) {
-    case (.double, .int(let values)): builder.append(double: Double(values[row]))
+    case (.double, .int(let values)):
+      guard mayRound || DecimalText.isExact(values[row]) else { return false }
+      builder.append(double: Double(values[row]))
     case (.double, .bool(let values)): builder.append(double: values[row] ? 1 : 0)
     case (.int, .bool(let values)): builder.append(int: values[row] ? 1 : 0)
     case (.int, .double(let values)):
@@ -321,10 +340,11 @@ enum TableSteps {
       guard values[row] == 0 || values[row] == 1 else { return false }
       builder.append(bool: values[row] == 1)
     case (.datetime, .date(let days)):
-      builder.append(microseconds: Int64(days[row]) * 86_400_000_000)
-    case (.text, _): builder.append(text: text(values, row))
+      guard let midnight = CivilDate.midnight(Int64(days[row])) else { return false }
+      builder.append(microseconds: midnight)
+    case (.text, _): builder.append(text: values.text(row))
     case (.category, _):
-      guard let code = index.code(of: text(values, row)) else { return false }
+      guard let code = index.code(of: values.text(row)) else { return false }
       builder.append(code: code)
     case (.date, .text(let texts)), (.datetime, .text(let texts)):
       let moment =
@@ -348,22 +368,10 @@ enum TableSteps {
       guard let value = Int64(texts[row]) else { return false }
       builder.append(int: value)
     case (.double, .text(let texts)):
-      guard let value = Double(texts[row]), value.isFinite else { return false }
+      guard let value = DecimalText.number(texts[row]) else { return false }
       builder.append(double: value)
     default: return false
     }
     return true
-  }
-
-  private static func text(_ values: Column.Values, _ row: Int) -> String {
-    switch values {
-    case .text(let texts): texts[row]
-    case .category(let codes, let categories): categories[Int(codes[row])]
-    case .int(let values): String(values[row])
-    case .double(let values): "\(values[row])"
-    case .bool(let values): values[row] ? "true" : "false"
-    case .date(let days): CivilDate.text(days: Int(days[row]))
-    case .datetime(let values): CivilDate.text(microseconds: values[row])
-    }
   }
 }
