@@ -21,6 +21,8 @@ package struct Engine: Sendable {
     package var waitLimit: Duration?
     /// Whether a sample of the tasks that are done is done twice and compared.
     package var checksDeterminism: Bool
+    /// What the run is asked, where the answer may be kept for the next one that is asked the same.
+    package var question: Standing.Question?
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
@@ -44,7 +46,7 @@ package struct Engine: Sendable {
   package let store: Store
   /// The folder of the pipeline file.
   package let root: String
-  private let options: Options
+  let options: Options
 
   package init(store: Store, root: String, options: Options = Options()) {
     self.store = store
@@ -52,7 +54,7 @@ package struct Engine: Sendable {
     self.options = options
   }
 
-  private var locator: SourceLocator {
+  var locator: SourceLocator {
     SourceLocator(
       root: root, distdirs: options.distdirs, store: store, allowsNetwork: options.allowsNetwork)
   }
@@ -82,6 +84,8 @@ package struct Engine: Sendable {
       record.stages = zip(graph.stages, plan.stages).map(Self.unchanged)
       record.status = Self.status(record.stages, control)
       record.seconds = (ContinuousClock.now - begin).seconds
+      // Where files had to be identified anew, something was written already.
+      if store.hasWritten { try keepStanding(graph, plan.stages, record) }
       for stage in record.stages {
         for gate in stage.gates { events(.gate(stage: stage.name, gate)) }
         for item in stage.warnings { events(.warning(stage: stage.name, item)) }
@@ -118,6 +122,8 @@ package struct Engine: Sendable {
           try CanonicalJSON.encode(stage.record)
         )
       })
+    // A memo; a run that was done is done without it.
+    if !control.wantsToStop { try? keepStanding(graph, ended.map(\.planned), record) }
     events(.runFinished(record))
     return record
   }
@@ -188,6 +194,11 @@ package struct Engine: Sendable {
       }
       return record
     }
+  }
+
+  /// The name of the newest run of a pipeline.
+  package func lastRun(of pipeline: String) throws -> String? {
+    try store.runs(pipeline: pipeline, limit: 1).first?.uuid
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.

@@ -1,6 +1,6 @@
 /// Something a task produced, named by the digest of its bytes.
 package struct Artifact: Hashable, Sendable, Codable {
-  package enum Kind: String, Sendable, Codable {
+  package enum Kind: String, Sendable, Codable, CaseIterable {
     /// A dataset's manifest: schema and partitions, as JSON.
     case dataset
     /// One Arrow file.

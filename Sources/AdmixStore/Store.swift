@@ -1,6 +1,7 @@
 import AdmixModel
 import Foundation
 import GRDB
+import Synchronization
 
 /// What was done and what came out: one SQLite file beside a folder of objects.
 ///
@@ -14,6 +15,9 @@ package final class Store: Sendable {
   package let root: String
   package let objects: ObjectFolder
   let database: DatabaseQueue
+  /// How often anything was written through this value.
+  private let writes = Atomic(0)
+  package var hasWritten: Bool { writes.load(ordering: .relaxed) > 0 }
   /// It lies where we may not write; digests of files are not remembered then.
   let isReadOnly: Bool
 
@@ -210,6 +214,7 @@ package final class Store: Sendable {
   }
 
   func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    writes.add(1, ordering: .relaxed)
     do {
       return try Self.patiently {
         try database.writeWithoutTransaction { db in

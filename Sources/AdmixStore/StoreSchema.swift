@@ -40,6 +40,12 @@ enum StoreSchema {
       mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE delivery(path TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE lease(key BLOB PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
     """
+    -- What a run found or left with nothing more to do, by what it was asked; a memo, never a fact.
+    CREATE TABLE standing(
+      id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, pipeline TEXT NOT NULL, results TEXT NOT NULL,
+      successes INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    """,
   ]
 }

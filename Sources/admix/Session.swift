@@ -85,7 +85,7 @@ struct StoreArguments: ParsableArguments {
   @Flag(help: "Never uses the network.")
   var offline = false
 
-  private var distdirs: [String] {
+  var distdirs: [String] {
     let more = ProcessInfo.processInfo.environment["ADMIX_DISTDIR"] ?? ""
     return (distdir + more.split(separator: ":").map(String.init)).map {
       URL(fileURLWithPath: $0).standardizedFileURL.path

@@ -52,8 +52,9 @@ package struct Deliveries: Sendable {
           cause: "a folder on the way is a link to elsewhere"))
     }
     let warning = try rescue(target, delivery)
-    let temporary = "\(folder)/.\((target as NSString).lastPathComponent).admix-\(getpid())"
-    unlink(temporary)
+    // Another run may put the same file there at the same moment.
+    let temporary =
+      "\(folder)/.\((target as NSString).lastPathComponent).admix-\(UUID().uuidString.prefix(8))"
     try copy(store.objects.path(of: delivery.artifact.digest), to: temporary, delivery)
     guard rename(temporary, target) == 0 else {
       let reason = String(cString: strerror(errno))

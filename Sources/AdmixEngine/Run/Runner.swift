@@ -276,7 +276,7 @@ struct Runner: Sendable {
         .error(
           "AX0915", at: stage.spec.options["timeout"]?.span ?? stage.spec.nameSpan,
           "stage '\(stage.name)' took longer than it may",
-          cause: "its 'timeout' is \(Duration.seconds(seconds))",
+          cause: "its 'timeout' is \(stage.spec.options["timeout"]?.source ?? "\(seconds) s")",
           hint: "give it more time; what is finished of it is kept"), reason: .timeout))
   }
 }

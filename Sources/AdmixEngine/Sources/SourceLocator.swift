@@ -45,6 +45,11 @@ package struct SourceLocator: Sendable {
     return now.digest == file.digest
   }
 
+  /// The names that a request comes to now; nothing is read.
+  func names(_ request: SourceRequest) throws -> [String] {
+    request.location.contains("://") ? [] : try local(request)
+  }
+
   private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(root)/\(path)" }
 
   // MARK: On this machine

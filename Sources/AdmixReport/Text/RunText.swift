@@ -6,17 +6,20 @@ package enum RunText {
   /// - Parameters:
   ///   - root: the pipeline's folder, as people call it.
   ///   - report: where the report is.
-  package static func summary(_ record: RunRecord, root: String, report: String?) -> String {
+  ///   - counts: how many stages ended how, where the record holds only those worth a word.
+  package static func summary(
+    _ record: RunRecord, root: String, report: String?,
+    counts: [StageRecord.Status: Int]? = nil
+  ) -> String {
     var out = ""
+    let counts = counts ?? tally(record)
     if record.run.isEmpty, record.status != .failed {
-      let stopped = record.stages.count { $0.status == .gated }
       out +=
-        stopped == 0
-        ? "nothing to do: \(Numbers.count(record.stages.count, "stage is", "stages are")) known\n"
-        : "nothing to do: a gate has failed, \(counts(record))\n"
+        counts[.gated] ?? 0 == 0
+        ? "nothing to do: \(Numbers.count(counts[.cached] ?? 0, "stage is", "stages are")) known\n"
+        : "nothing to do: a gate has failed, \(words(counts))\n"
     } else {
-      out +=
-        "\(record.status.rawValue): \(counts(record)), in \(Numbers.seconds(record.seconds))\n"
+      out += "\(record.status.rawValue): \(words(counts)), in \(Numbers.seconds(record.seconds))\n"
     }
     out += gates(record)
     let skipped = record.stages.filter { $0.status == .skipped }.map(\.name)
@@ -31,14 +34,19 @@ package enum RunText {
   }
 
   /// How many stages ended how, those that there are.
-  package static func counts(_ record: RunRecord) -> String {
+  package static func counts(_ record: RunRecord) -> String { words(tally(record)) }
+
+  private static func tally(_ record: RunRecord) -> [StageRecord.Status: Int] {
+    record.stages.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
+  }
+
+  private static func words(_ counts: [StageRecord.Status: Int]) -> String {
     let words: [(StageRecord.Status, String)] = [
       (.executed, "ran"), (.cached, "known"), (.failed, "failed"), (.gated, "stopped by a gate"),
       (.skipped, "not run"),
     ]
     let parts = words.compactMap { status, word -> String? in
-      let count = record.stages.count { $0.status == status }
-      return count > 0 ? "\(count) \(word)" : nil
+      counts[status].map { "\($0) \(word)" }
     }
     return parts.isEmpty ? "no stages" : parts.joined(separator: ", ")
   }

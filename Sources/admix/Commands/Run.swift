@@ -45,6 +45,11 @@ struct Run: AsyncParsableCommand {
 
   func run() async throws {
     let machine = try machine()
+    let question = self.question
+    if let question, let told = try known(question) {
+      if told.record.status == .gated { throw ExitCode(Outcome.gateFailed.rawValue) }
+      return
+    }
     let graph = try pipeline.graph()
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let selected = try selection.selected(in: graph, pipeline)
@@ -57,6 +62,7 @@ struct Run: AsyncParsableCommand {
       options.keepsGoing = keepGoing
       options.waitLimit = wait.map { .seconds($0) }
       options.checksDeterminism = checkDeterminism
+      options.question = question
     }
     let control = RunControl()
     let signals = Interrupts(control)
@@ -87,6 +93,47 @@ struct Run: AsyncParsableCommand {
     if outcome != .done { throw ExitCode(outcome.rawValue) }
   }
 
+  /// What this run is asked, if an answer may be kept: all arguments that can change it, and who answers.
+  private var question: Standing.Question? {
+    guard !checkDeterminism, force.isEmpty, let program = FileIdentity(path: "/proc/self/exe")
+    else {
+      return nil
+    }
+    let asked = JSONValue.array([
+      .string(version), .int(program.inode), .int(program.size), .int(program.modified),
+      .string(URL(fileURLWithPath: pipeline.path).standardizedFileURL.path),
+      .string(pipeline.path), .string(FileManager.default.currentDirectoryPath),
+      .array((pipeline.set + [""] + pipeline.params).map { .string($0) }),
+      .array(store.distdirs.map { .string($0) }), .bool(store.offline),
+      .array((selection.only + [""] + selection.downstream).map { .string($0) }),
+    ])
+    return Standing.Question(
+      key: Digest(of: asked.text), environment: ProcessInfo.processInfo.environment)
+  }
+
+  /// Tells what is known to be the answer, without a look at the pipeline.
+  private func known(_ question: Standing.Question) throws -> Standing.Message? {
+    if pipeline.json { return nil }
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    defer { engine.store.close() }
+    guard let told = try? engine.standing(question) else { return nil }
+    for stage in told.record.stages where !stage.warnings.isEmpty {
+      Complaint.print(Diagnostics(stage.warnings), root: URL(fileURLWithPath: pipeline.root))
+    }
+    if quiet {
+      Terminal.error(RunText.gates(told.record))
+    } else {
+      let counts = told.counts.compactMap { name, count in
+        StageRecord.Status(rawValue: name).map { ($0, count) }
+      }
+      Terminal.error(
+        RunText.summary(
+          told.record, root: displayRoot, report: lastReport(told.record, engine),
+          counts: Dictionary(counts, uniquingKeysWith: +)))
+    }
+    return told
+  }
+
   private func machine() throws -> (tokens: [String: Int], memory: Int?) {
     if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
     var tokens: [String: Int] = [:]
@@ -108,21 +155,12 @@ struct Run: AsyncParsableCommand {
   private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
 
   private func writeReport(_ record: RunRecord, _ engine: Engine) -> String? {
-    let folder = engine.store.root + "/reports"
-    let shown = { (name: String) in
-      let base = store.store ?? (displayRoot.isEmpty ? ".admix" : displayRoot + "/.admix")
-      return base + "/reports/" + name
-    }
-    if record.run.isEmpty {
-      guard let last = try? engine.history(record.pipeline, limit: 1).first else { return nil }
-      let name = "\(last.run.prefix(8)).html"
-      return FileManager.default.fileExists(atPath: "\(folder)/\(name)") ? shown(name) : nil
-    }
+    if record.run.isEmpty { return lastReport(record, engine) }
     if noReport { return nil }
     let name = "\(record.run.prefix(8)).html"
     let page = HTMLReport.render(Session.document(record, engine))
     do {
-      try OutputFile.write(page, to: "\(folder)/\(name)")
+      try OutputFile.write(page, to: "\(engine.store.root)/reports/\(name)")
       return shown(name)
     } catch {
       var warning = error
@@ -130,6 +168,20 @@ struct Run: AsyncParsableCommand {
       Complaint.print(Diagnostics([warning]))
       return nil
     }
+  }
+
+  /// The report of the newest run, if there is one.
+  private func lastReport(_ record: RunRecord, _ engine: Engine) -> String? {
+    guard let last = try? engine.lastRun(of: record.pipeline) else { return nil }
+    let name = "\(last.prefix(8)).html"
+    let path = "\(engine.store.root)/reports/\(name)"
+    return FileManager.default.fileExists(atPath: path) ? shown(name) : nil
+  }
+
+  /// A report's place the way the person writes places.
+  private func shown(_ name: String) -> String {
+    let base = store.store ?? (displayRoot.isEmpty ? ".admix" : displayRoot + "/.admix")
+    return base + "/reports/" + name
   }
 
   private func outcome(_ record: RunRecord) -> Outcome {

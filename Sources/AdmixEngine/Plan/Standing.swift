@@ -1,0 +1,173 @@
+package import AdmixModel
+import AdmixSpec
+import AdmixStore
+import Foundation
+
+/// A memo that a pipeline, asked for in one way, has nothing to do: what that rests on, as cheap to check
+/// as the kernel and the database answer, and what to tell people.
+///
+/// With it a run that does nothing reads no YAML, computes no fingerprint and writes nothing. It is left
+/// behind by runs that wrote anyway, and losing it costs time alone.
+package struct Standing: Sendable, Codable {
+  /// Files that must be as they were: those of the pipeline, sources, deliveries.
+  private var paths: [String] = []
+  /// Device, inode, size, modified and changed of each, in this order.
+  private var identities: [Int64] = []
+  /// Sources that more than one file answers to, with a digest of their names.
+  private var listings: [Listing] = []
+  /// Digests of values from the environment.
+  private var environment: [String: Digest] = [:]
+  private var objects: [String] = []
+  private var sizes: [Int] = []
+  /// What the run would say.
+  package let message: Message
+
+  private struct Listing: Sendable, Codable {
+    var location: String
+    var endings: [String]
+    var names: Digest
+  }
+
+  package struct Message: Sendable, Codable {
+    /// The record without stages that there is nothing to tell about.
+    package var record: RunRecord
+    package var counts: [String: Int]
+  }
+}
+
+extension Standing {
+  /// What a run was asked, so that the answer can be kept.
+  package struct Question: Sendable {
+    /// A digest of everything that can change the answer but the files and the environment.
+    package var key: Digest
+    /// Nanoseconds since 1970, before the first file of the pipeline was read.
+    package var readAt: Int64
+    package var environment: [String: String]
+
+    package init(key: Digest, environment: [String: String]) {
+      self.key = key
+      self.environment = environment
+      readAt = Int64(Date().timeIntervalSince1970 * 1e9)
+    }
+  }
+
+  /// - Returns: nil where something it would rest on cannot be relied on, such as a file written a
+  ///   moment ago.
+  init?(
+    _ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord, _ question: Question,
+    _ store: Store, root: String
+  ) throws {
+    var told = record
+    told.run = ""
+    told.seconds = 0
+    told.stages = record.stages.filter {
+      !$0.gates.isEmpty || !$0.warnings.isEmpty || !$0.files.isEmpty || $0.status == .skipped
+    }.map { stage in
+      var stage = stage
+      stage.artifacts = [:]
+      stage.sources = []
+      stage.why = []
+      if stage.status == .executed { stage.status = .cached }
+      return stage
+    }
+    message = Message(
+      record: told,
+      counts: Dictionary(grouping: record.stages) { stage in
+        (stage.status == .executed ? .cached : stage.status).rawValue
+      }.mapValues(\.count))
+
+    for path in graph.spec.files {
+      guard let identity = FileIdentity(path: path), identity.isSettled(at: question.readAt) else {
+        return nil
+      }
+      add(identity)
+    }
+    for name in graph.spec.environment {
+      environment[name] = Digest(of: question.environment[name] ?? "")
+    }
+    for case (let stage, let entry?) in zip(graph.stages, planned) {
+      for (request, found) in zip(stage.kind.sources, entry.sources) {
+        if request.location.contains("://") { continue }
+        for file in found {
+          guard let identity = FileIdentity(path: file.path),
+            try store.digest(of: identity) == file.digest
+          else { return nil }
+          add(identity)
+        }
+        if found.count != 1 || found[0].name != request.location {
+          listings.append(
+            Listing(
+              location: request.location, endings: request.endings,
+              names: Self.digest(found.map(\.name))))
+        }
+      }
+      for delivery in entry.outputs?.deliveries ?? [] {
+        guard let identity = FileIdentity(path: root + "/" + delivery.path),
+          try store.digest(of: identity) == delivery.artifact.digest
+        else { return nil }
+        add(identity)
+      }
+      guard let result = entry.result else { continue }
+      for artifact in result.outputs.values.joined() where !store.isInline(artifact) {
+        objects.append(artifact.digest.hex)
+        sizes.append(artifact.bytes)
+      }
+    }
+  }
+
+  private mutating func add(_ file: FileIdentity) {
+    paths.append(file.path)
+    identities += [file.device, file.inode, file.size, file.modified, file.changed]
+  }
+
+  private static func digest(_ names: [String]) -> Digest {
+    Digest(of: names.joined(separator: "\u{0}"))
+  }
+
+  /// Whether everything outside the database is as it was.
+  func holds(_ locator: SourceLocator, _ store: Store, environment values: [String: String]) -> Bool
+  {
+    guard identities.count == 5 * paths.count, objects.count == sizes.count else { return false }
+    for (index, path) in paths.enumerated() {
+      guard let now = FileIdentity(path: path),
+        [now.device, now.inode, now.size, now.modified, now.changed]
+          .elementsEqual(identities[5 * index..<5 * index + 5])
+      else { return false }
+    }
+    for (name, digest) in environment where Digest(of: values[name] ?? "") != digest {
+      return false
+    }
+    for listing in listings {
+      let request = SourceRequest(
+        location: listing.location, digest: nil, span: SourceSpan(file: "", line: 1, column: 1),
+        endings: listing.endings)
+      guard let names = try? locator.names(request), Self.digest(names) == listing.names else {
+        return false
+      }
+    }
+    return zip(objects, sizes).allSatisfy { store.objects.holds(hex: $0, bytes: $1) }
+  }
+}
+
+extension Engine {
+  /// Keeps what was found out, so that the next run with nothing to do is told at once.
+  func keepStanding(_ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord) throws {
+    guard let question = options.question, record.stages.allSatisfy({ $0.status != .failed }),
+      let standing = try Standing(graph, planned, record, question, store, root: root)
+    else { return }
+    let results = planned.compactMap { $0?.result?.id }
+    try store.remember(
+      standing: question.key, pipeline: graph.spec.name, results: results,
+      successes: results.count, body: CanonicalJSON.encode(standing))
+  }
+
+  /// What a run would say that has nothing to do, where that is known without a look at the pipeline.
+  ///
+  package func standing(_ question: Standing.Question) throws -> Standing.Message? {
+    guard let body = try store.standing(for: question.key),
+      let standing = try? CanonicalJSON.decode(Standing.self, from: body),
+      standing.holds(locator, store, environment: question.environment)
+    else { return nil }
+    return standing.message
+  }
+}
