@@ -101,7 +101,7 @@ package struct Engine: Sendable {
     record.run = uuid
     try store.beginRun(
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
-    let active = ActiveRun(
+    let active = try ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
       checksDeterminism: options.checksDeterminism, send: events)

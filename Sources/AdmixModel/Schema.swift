@@ -67,6 +67,13 @@ package struct Schema: Hashable, Sendable, Codable {
   package var names: [String] { columns.map(\.name) }
   package func index(of name: String) -> Int? { columns.firstIndex { $0.name == name } }
   package subscript(name: String) -> ColumnSchema? { columns.first { $0.name == name } }
+  /// What a single partition can be read with: names and types, without what only the whole knows.
+  ///
+  /// A task that is told no more is not redone when another partition brings a new category.
+  package var shape: Schema {
+    Schema(columns.map { ColumnSchema($0.name, $0.type, isUTC: $0.isUTC) })
+  }
+
   package func columns(with role: ColumnRole) -> [ColumnSchema] {
     columns.filter { $0.roles.contains(role) }
   }

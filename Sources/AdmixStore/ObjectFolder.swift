@@ -76,7 +76,7 @@ package struct ObjectFolder: Sendable {
     }
   }
 
-  static func makeFolder(_ path: String) throws {
+  package static func makeFolder(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)

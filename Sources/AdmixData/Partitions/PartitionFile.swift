@@ -17,7 +17,9 @@ enum PartitionFile {
   /// - Parameters:
   ///   - schema: gives the types and the categories that codes shall point into.
   ///   - names: the columns to read, in order.
-  static func read(_ path: String, schema: Schema, names: [String]) throws -> Batch {
+  ///   - keepsOwn: whether codes point into the partition's own categories instead.
+  static func read(_ path: String, schema: Schema, names: [String], keepsOwn: Bool) throws -> Batch
+  {
     let reader = try ArrowReader(path, format: ADMIX_ARROW_PARTITION, batchRows: 0, names: names)
     guard let (columns, rows) = try reader.next() else {
       throw ArrowFailure(damaged: "there is no record batch")
@@ -37,6 +39,11 @@ enum PartitionFile {
           column: name)
       }
       found.columns.append(wanted)
+      if keepsOwn, case .category(_, let categories) = column.values {
+        found.columns[found.columns.count - 1].categories = categories
+        coded.append(column)
+        continue
+      }
       do {
         coded.append(
           column.type == .category ? try column.recoded(to: wanted.categories) : column)
@@ -58,9 +65,21 @@ extension ArtifactAccess {
   package func batch(
     _ partition: Artifact, schema: Schema, columns: [String]? = nil
   ) throws -> Batch {
+    try batch(partition, schema, columns ?? schema.names, keepsOwn: false)
+  }
+
+  /// The rows of a partition, with codes into the categories that occur in it, which are sorted.
+  package func batch(_ partition: Artifact, shape: Schema) throws -> Batch {
+    try batch(partition, shape, shape.names, keepsOwn: true)
+  }
+
+  private func batch(
+    _ partition: Artifact, _ schema: Schema, _ columns: [String], keepsOwn: Bool
+  ) throws -> Batch {
     let path = try file(of: partition)
     do {
-      let batch = try PartitionFile.read(path, schema: schema, names: columns ?? schema.names)
+      let batch = try PartitionFile.read(
+        path, schema: schema, names: columns, keepsOwn: keepsOwn)
       if let rows = partition.rows, rows != batch.rows {
         throw ArrowFailure(damaged: "it has \(batch.rows) rows instead of \(rows)")
       }

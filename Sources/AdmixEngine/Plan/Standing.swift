@@ -88,12 +88,12 @@ extension Standing {
     for case (let stage, let entry?) in zip(graph.stages, planned) {
       for (request, found) in zip(stage.kind.sources, entry.sources) {
         if request.location.contains("://") { continue }
-        for file in found {
-          guard let identity = FileIdentity(path: file.path),
-            try store.digest(of: identity) == file.digest
-          else { return nil }
-          add(identity)
-        }
+        let identities = found.compactMap { FileIdentity(path: $0.path) }
+        let digests = try store.digests(of: identities)
+        guard identities.count == found.count,
+          zip(identities, found).allSatisfy({ digests[$0] == $1.digest })
+        else { return nil }
+        for identity in identities { add(identity) }
         if found.count != 1 || found[0].name != request.location {
           listings.append(
             Listing(

@@ -20,7 +20,7 @@ final class ActiveRun: Sendable {
     uuid: String, store: Store, locator: SourceLocator, executor: any Executor,
     control: RunControl, forced: Set<String>, checksDeterminism: Bool,
     send: @escaping EventSink
-  ) {
+  ) throws {
     self.uuid = uuid
     self.store = store
     self.locator = locator
@@ -29,15 +29,16 @@ final class ActiveRun: Sendable {
     self.forced = forced
     self.send = send
     self.checksDeterminism = checksDeterminism
+    try ObjectFolder.makeFolder(store.attempts(of: uuid))
   }
 
   func isForced(_ stage: String) -> Bool { forced.contains(stage) || forced.contains("") }
 
-  /// A folder of its own for an attempt, and a way to the small contents that a stage knows.
+  /// Names of its own for an attempt, and a way to the small contents that a stage knows.
   func newArtifacts(_ known: StageContents) -> WorkerArtifacts {
     let number = attempts.add(1, ordering: .relaxed).newValue
     return WorkerArtifacts(
-      objects: store.objects, folder: "\(store.attempts(of: uuid))/\(number)",
+      objects: store.objects, folder: store.attempts(of: uuid), name: "\(number)",
       small: { try known.content($0) })
   }
 

@@ -47,8 +47,15 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var sources: [SourceFile]
   /// Paths of the files put beside the project.
   package var files: [String]
+  /// Tasks that were done, and tasks that had been done before.
+  package var tasks: TaskCounts?
   package var failure: [Diagnostic]
   package var failureReason: TaskFailure.Reason?
+}
+
+package struct TaskCounts: Hashable, Sendable, Codable {
+  package var done = 0
+  package var reused = 0
 }
 
 /// How a run ended.

@@ -119,6 +119,7 @@ struct Runner: Sendable {
         let stored = try await drive(stage, planned, board)
         planned.outputs = stored.outputs
         planned.result = stored.result
+        record.tasks = stored.tasks
       } catch {
         try? run.store.dropLease(fingerprint.digest, run: run.uuid)
         throw error
@@ -229,7 +230,7 @@ struct Runner: Sendable {
   }
 
   private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ board: Board) async throws -> (
-    outputs: StageOutputs, result: StoredResult
+    outputs: StageOutputs, result: StoredResult, tasks: TaskCounts
   ) {
     guard let fingerprint = planned.fingerprint else {
       throw TaskFailure(.error("AX0909", "stage '\(stage.name)' was started too early"))
@@ -264,7 +265,7 @@ struct Runner: Sendable {
         outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
         body: CanonicalJSON.encode(outputs), run: run.uuid),
       isLastSuccess: (graph.spec.name, stage.name))
-    return (outputs, result)
+    return (outputs, result, driver.tally.counts.withLock { $0 })
   }
 
   /// Stops with the run, and when the stage has had its time.

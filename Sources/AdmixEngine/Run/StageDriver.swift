@@ -3,6 +3,7 @@ import AdmixModel
 import AdmixSpec
 import AdmixStore
 import Foundation
+import Synchronization
 
 /// One stage under way: finds tasks in the store, has the others done, and commits what they gave.
 struct StageDriver: StageContext {
@@ -20,6 +21,7 @@ struct StageDriver: StageContext {
   let contents: StageContents
   /// Says when to stop, which for a stage with a limit of time is sooner than for the run.
   let control: RunControl
+  let tally = Tally()
 
   var artifacts: any ArtifactAccess { own }
 
@@ -32,6 +34,10 @@ struct StageDriver: StageContext {
       .tasksPlanned(
         stage: stageName, tasks: requests.count, reused: requests.count - open.count,
         rows: rows.isEmpty ? nil : rows.reduce(0, +)))
+    tally.counts.withLock { counts in
+      counts.done += open.count
+      counts.reused += requests.count - open.count
+    }
     // Tasks may be told of what the driver published.
     contents.keep(own.takeContents())
     // Equal requests of one array are one task.
@@ -179,4 +185,9 @@ struct StageDriver: StageContext {
     try run.store.commit(findings)
     if let moved { throw moved }
   }
+}
+
+/// How many tasks a stage asked for.
+final class Tally: Sendable {
+  let counts = Mutex(TaskCounts())
 }

@@ -4,21 +4,25 @@ package import AdmixStore
 package import Foundation
 import Synchronization
 
-/// Artifacts as one task sees them: objects by digest, new files in a folder of its own.
+/// Artifacts as one task sees them: objects by digest, new files under names of its own.
 package final class WorkerArtifacts: ArtifactAccess {
   private let objects: ObjectFolder
   private let folder: String
+  private let name: String
   private let small: @Sendable (Artifact) throws -> Data
   private let state = Mutex<(count: Int, contents: [Digest: Data])>((0, [:]))
 
   /// - Parameters:
-  ///   - folder: private to the task; made when first needed.
+  ///   - folder: where new files come; there already.
+  ///   - name: that of the attempt, with which its files begin.
   ///   - small: gives contents that live in the database; the orchestrating process answers.
   package init(
-    objects: ObjectFolder, folder: String, small: @escaping @Sendable (Artifact) throws -> Data
+    objects: ObjectFolder, folder: String, name: String,
+    small: @escaping @Sendable (Artifact) throws -> Data
   ) {
     self.objects = objects
     self.folder = folder
+    self.name = name
     self.small = small
   }
 
@@ -63,10 +67,7 @@ package final class WorkerArtifacts: ArtifactAccess {
       state.count += 1
       return state.count
     }
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch { throw ObjectFolder.failure("make", folder) }
-    return "\(folder)/\(number)"
+    return "\(folder)/\(name)-\(number)"
   }
 
   package func publish(file: String, kind: Artifact.Kind, rows: Int?) throws -> Artifact {

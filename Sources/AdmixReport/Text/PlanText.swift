@@ -131,6 +131,8 @@ package enum PlanText {
         "name": .string(stage.name), "kind": .string(stage.kind),
         "status": .string(stage.status.rawValue), "why": json(stage.why),
         "seconds": .double(stage.seconds), "outputs": .array(outputs),
+        "tasks": stage.tasks.map { ["done": JSONValue($0.done), "reused": JSONValue($0.reused)] }
+          ?? .null,
         "files": .array(stage.files.map { .string($0) }),
         "diagnostics": .array((stage.warnings + stage.failure).map(json)),
       ])

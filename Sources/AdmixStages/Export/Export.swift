@@ -169,7 +169,7 @@ package struct Export: StageKind {
     let counts = try await stage.run(
       manifest.partitions.map { partition in
         TaskRequest(
-          step: "describe", parameters: try .init(encoding: manifest.schema),
+          step: "describe", parameters: try .init(encoding: manifest.schema.shape),
           inputs: ["partition": [partition]], expectedRows: partition.rows)
       })
     var profile = DatasetProfile(columns: manifest.schema.columns.count)
@@ -245,7 +245,7 @@ package struct Export: StageKind {
     guard let partition = task.request.inputs["partition"]?.first else {
       throw TaskFailure(.error("AX0909", "a description without a partition"))
     }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     return TaskOutputs(value: try .init(encoding: DatasetProfile(batch)))
   }
 }

@@ -31,7 +31,7 @@ struct FairnessCounting: Sendable {
   func requests() throws -> [TaskRequest] {
     let used = Set(tables.joined())
     // The columns that are counted, and no others: a change of another column recounts nothing.
-    let schema = Schema(manifest.schema.columns.filter { used.contains($0.name) })
+    let schema = Schema(manifest.schema.columns.filter { used.contains($0.name) }).shape
     let parameters: JSONValue = [
       "schema": try CanonicalJSON.decode(
         JSONValue.self, from: CanonicalJSON.encode(schema)),
@@ -52,7 +52,7 @@ struct FairnessCounting: Sendable {
       let tables = parameters["tables"]?.array?.map({ ($0.array ?? []).compactMap(\.string) })
     else { throw TaskFailure(.error("AX0901", "a count was asked for without its partition")) }
     let schema = try CanonicalJSON.decode(Schema.self, from: CanonicalJSON.encode(value))
-    let batch = try task.artifacts.batch(partition, schema: schema, columns: schema.names)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     try task.checkCancellation()
     var coded: [String: CodedColumn] = [:]
     for (column, values) in zip(batch.schema.columns, batch.columns) {

@@ -11,7 +11,7 @@ enum CellCounting {
   /// - Parameter schema: the columns that make the cells, and no others, so that a change elsewhere
   ///   in the dataset is no reason to count again.
   static func requests(_ dataset: DatasetManifest, schema: Schema) throws -> [TaskRequest] {
-    let parameters = JSONValue.object(["schema": try json(schema)])
+    let parameters = JSONValue.object(["schema": try json(schema.shape)])
     return dataset.partitions.map {
       TaskRequest(
         step: step, parameters: parameters, inputs: ["rows": [$0]], expectedRows: $0.rows)
@@ -23,7 +23,7 @@ enum CellCounting {
     guard let partition = task.request.inputs["rows"]?.first else {
       throw missingInput(task.request.step)
     }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     let cells = RowCells(batch, columns: schema.names)
     let sorted = zip(cells.keys, cells.counts).sorted { $0.0 < $1.0 }
     task.progress(rows: batch.rows)

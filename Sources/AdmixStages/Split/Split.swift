@@ -159,7 +159,7 @@ package struct Split: StageKind {
     let total = manifest.rows
     let shares = isShares ? parts.map(\.size) : parts.map { $0.size / Double(max(1, total)) }
     let sizes = SplitSizes.of(strata.totals, shares: shares)
-    let schema = try JSONValue(encoding: manifest.schema)
+    let schema = try JSONValue(encoding: manifest.schema.shape)
     // Each task gets its own strata only: all of them for all partitions would be read once by each.
     return try await stage.run(
       zip(manifest.partitions, strata.perPartition(sizes)).map { partition, strata in

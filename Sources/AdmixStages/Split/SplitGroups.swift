@@ -24,7 +24,7 @@ enum SplitGroups {
     _ stage: any StageContext, _ manifest: DatasetManifest, column: String, sizes: [Double],
     isShares: Bool
   ) async throws -> [TaskOutputs] {
-    let narrow = try JSONValue(encoding: Schema([manifest.schema[column]].compactMap { $0 }))
+    let narrow = try JSONValue(encoding: Schema([manifest.schema[column]].compactMap { $0 }).shape)
     let counts = try await stage.run(
       manifest.partitions.map {
         TaskRequest(
@@ -43,7 +43,7 @@ enum SplitGroups {
     guard let owners = assigned.first?.artifacts["owners"]?.first else {
       throw missingInput(assignStep)
     }
-    let schema = try JSONValue(encoding: manifest.schema)
+    let schema = try JSONValue(encoding: manifest.schema.shape)
     return try await stage.run(
       manifest.partitions.map {
         TaskRequest(
@@ -58,7 +58,7 @@ enum SplitGroups {
     guard let partition = task.request.inputs["partition"]?.first,
       let schema = try task.request.parameters["schema"]?.decoded(Schema.self)
     else { throw missingInput(countStep) }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
     var counts: [RowKey: UInt64] = [:]
     for key in RowHash.keys(batch.columns, rows: batch.rows) { counts[key, default: 0] += 1 }
@@ -106,7 +106,7 @@ enum SplitGroups {
       let schema = try parameters["schema"]?.decoded(Schema.self),
       let column = parameters["column"]?.string, let parts = parameters["parts"]?.int
     else { throw missingInput(cutStep) }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     let table = try GroupFile(
       Data(
         contentsOf: URL(fileURLWithPath: task.artifacts.file(of: owners)), options: .alwaysMapped))

@@ -31,7 +31,7 @@ struct SplitPlan: Codable {
       let schema = try task.request.parameters["schema"]?.decoded(Schema.self)
     else { throw missingInput(step) }
     let plan = try task.artifacts.decode(SplitPlan.self, from: artifact)
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     return try Split.publish(batch, owners: plan.owners(of: batch), parts: plan.parts, task)
   }
 

@@ -25,7 +25,7 @@ enum Dedupe {
   ) async throws -> DatasetManifest {
     let names = columns ?? manifest.schema.names.filter { !Schema.isOrigin($0) }
     let compared = Schema(manifest.schema.columns.filter { names.contains($0.name) })
-    let schema = try JSONValue(encoding: compared)
+    let schema = try JSONValue(encoding: compared.shape)
     let keys = try await stage.run(
       manifest.partitions.map {
         TaskRequest(
@@ -49,7 +49,7 @@ enum Dedupe {
     }
     // A partition without repeated rows stays as it is.
     let touched = manifest.partitions.indices.filter { at in counts.contains { $0[at] > 0 } }
-    let all = try JSONValue(encoding: manifest.schema)
+    let all = try JSONValue(encoding: manifest.schema.shape)
     // Where a partition's row numbers begin in the file of each bucket.
     let starts = counts.map { counts in
       counts.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1) }
@@ -80,7 +80,7 @@ enum Dedupe {
     guard let partition = task.request.inputs["partition"]?.first,
       let schema = try task.request.parameters["schema"]?.decoded(Schema.self)
     else { throw missingInput(keysStep) }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
     let keys = RowHash.keys(batch.columns, rows: batch.rows)
     let rows = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
@@ -128,7 +128,7 @@ enum Dedupe {
       let repeats = task.request.inputs["repeats"], starts.count == repeats.count,
       counts.count == repeats.count
     else { throw missingInput(takeStep) }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
     var isKept = [Bool](repeating: true, count: batch.rows)
     for (artifact, (start, count)) in zip(repeats, zip(starts, counts)) {

@@ -21,7 +21,7 @@ enum Sampling {
       case .share(let share): min(total, Int((share * Double(total)).rounded()))
       }
     if count == total { return manifest }
-    let schema = try JSONValue(encoding: manifest.schema)
+    let schema = try JSONValue(encoding: manifest.schema.shape)
     let results = try await stage.run(
       zip(manifest.partitions, manifest.offsets).map { partition, first in
         TaskRequest(
@@ -45,7 +45,7 @@ enum Sampling {
       let seed = parameters["seed"]?.string.flatMap(UInt64.init),
       let salt = parameters["salt"]?.string
     else { throw missingInput(step) }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     guard first >= 0, first + batch.rows <= total else { throw missingInput(step) }
     task.progress(rows: batch.rows)
     let order = RandomPermutation(

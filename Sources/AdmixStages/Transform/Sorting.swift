@@ -29,11 +29,12 @@ enum Sorting {
     rowsPerSlice: Int = rowsPerSlice
   ) async throws -> DatasetManifest {
     let schema = try JSONValue(encoding: manifest.schema)
+    let shape = try JSONValue(encoding: manifest.schema.shape)
     let order = try JSONValue(encoding: keys)
     let runs = try await stage.run(
       manifest.partitions.map {
         TaskRequest(
-          step: runStep, parameters: ["schema": schema, "keys": order],
+          step: runStep, parameters: ["schema": shape, "keys": order],
           inputs: ["partition": [$0]], expectedRows: $0.rows)
       }
     ).compactMap { $0.artifacts["run"]?.first }
@@ -85,7 +86,7 @@ enum Sorting {
     guard let partition = task.request.inputs["partition"]?.first else {
       throw missingInput(runStep)
     }
-    let batch = try task.artifacts.batch(partition, schema: schema)
+    let batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
     return TaskOutputs(["run": [try task.artifacts.publish(sorted(batch, keys))]])
   }

@@ -127,7 +127,7 @@ package struct Transform: StageKind {
     _ filled: [Int: Operation], _ misfits: inout [Operation.Misfits]
   ) async throws -> DatasetManifest {
     var parameters: [String: JSONValue] = [
-      "schema": try .init(encoding: manifest.schema),
+      "schema": try .init(encoding: manifest.schema.shape),
       "steps": .array(steps[range].map(\.parameters)), "first": JSONValue(range.lowerBound),
     ]
     var operations: [Operation] = []
@@ -183,7 +183,7 @@ package struct Transform: StageKind {
       let first = parameters["first"]?.int, let count = parameters["steps"]?.array?.count,
       first >= 0, first + count <= steps.count
     else { throw TaskFailure(.error("AX0909", "a transform was told nothing to do")) }
-    var batch = try task.artifacts.batch(partition, schema: schema)
+    var batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
     var misfits: [Operation.Misfits] = []
     for index in first..<(first + count) {

@@ -121,7 +121,7 @@ extension Validate {
     let columns = try ExpectationTask.columns(expectations, frame.table.schema)
     let parameters: JSONValue = .object([
       "expect": .array(expectations.map(\.source)),
-      "schema": try ValidateFrame.parameter(frame.table.schema, columns),
+      "schema": try ValidateFrame.shape(frame.table.schema, columns),
     ])
     let outputs = try await stage.run(
       frame.table.partitions.map { partition in
@@ -190,7 +190,7 @@ extension Validate {
     else { return [] }
     let manifest = try frame.stage.artifacts.dataset(artifact)
     let parameters: JSONValue = .object([
-      "schema": try ValidateFrame.parameter(manifest.schema, [column])
+      "schema": try ValidateFrame.shape(manifest.schema, [column])
     ])
     let parts = try await frame.stage.run(
       manifest.partitions.map {

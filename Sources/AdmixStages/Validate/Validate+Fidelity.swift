@@ -87,7 +87,7 @@ extension Validate {
       self.manifest = manifest
       let names = columns.map(\.name) + (origins == nil ? [] : [Schema.originSource])
       parameters = .object([
-        "schema": try ValidateFrame.parameter(manifest.schema, names),
+        "schema": try ValidateFrame.shape(manifest.schema, names),
         "columns": try ValidateFrame.json(columns),
         "origins": origins.map { .array($0.map { .string($0) }) } ?? .null,
       ])

@@ -96,7 +96,7 @@ extension Validate {
     }
     func requests(_ manifest: DatasetManifest, onlySynthetic: Bool) throws -> [TaskRequest] {
       let parameters: JSONValue = .object([
-        "schema": try ValidateFrame.parameter(
+        "schema": try ValidateFrame.shape(
           manifest.schema, frame.names(columns, withOrigins: onlySynthetic)),
         "columns": .array(columns.map { .string($0.name) }),
         "origins": onlySynthetic ? frame.originsParameter : .null,

@@ -273,6 +273,11 @@ struct ValidateFrame: Sendable {
     try json(Schema(names.compactMap { schema[$0] }))
   }
 
+  /// The same for a task that reads one partition, which needs no categories of others.
+  static func shape(_ schema: Schema, _ names: [String]) throws -> JSONValue {
+    try parameter(schema.shape, names)
+  }
+
   static func json(_ value: some Encodable) throws -> JSONValue {
     try CanonicalJSON.decode(JSONValue.self, from: CanonicalJSON.encode(value))
   }
@@ -292,7 +297,7 @@ extension TaskContext {
     guard let partition = request.inputs["partition"]?.first else {
       throw TaskFailure(.error("AX0909", "the task has no partition"))
     }
-    let batch = try artifacts.batch(partition, schema: schema)
+    let batch = try artifacts.batch(partition, shape: schema)
     guard let origins = request.parameters["origins"]?.array?.compactMap(\.string) else {
       return batch
     }

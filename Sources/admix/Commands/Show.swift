@@ -68,7 +68,7 @@ struct Show: AsyncParsableCommand {
       let manifest = try CanonicalJSON.decode(
         DatasetManifest.self, from: engine.store.content(of: artifact))
       let access = WorkerArtifacts(
-        objects: engine.store.objects, folder: NSTemporaryDirectory(),
+        objects: engine.store.objects, folder: NSTemporaryDirectory(), name: "show-\(getpid())",
         small: { try engine.store.content(of: $0) })
       let profile = try self.profile(manifest, profile, access)
       if pipeline.json {

@@ -82,8 +82,12 @@ final class ProgressDisplay: Sendable {
       } ?? ""
     switch record.status {
     case .executed:
+      let known = record.tasks.map {
+        $0.reused > 0 ? ", \($0.reused) of \($0.reused + $0.done) tasks known" : ""
+      }
       line(
-        "\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)", &state)
+        "\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)\(known ?? "")",
+        &state)
     case .cached: line("\(record.name): known\(rows)", &state)
     case .failed: line("\(record.name): failed after \(Numbers.seconds(record.seconds))", &state)
     case .gated: line("\(record.name): stopped by a gate", &state)
