@@ -19,10 +19,19 @@ package struct StoredResult: Sendable {
 extension Store {
   /// The newest result of a fingerprint whose bytes are all there.
   package func result(for key: Digest) throws -> StoredResult? {
-    guard let (found, lacksContent) = try read({ db in try Self.result(db, key: key) }),
+    guard
+      let (found, lacksContent) = try held({ try read { db in try Self.result(db, key: key) } }),
       !lacksContent, found.outputs.values.joined().allSatisfy(isPresent)
     else { return nil }
+    CrashPoint.hitTaken.pass()
     return found
+  }
+
+  /// Looks a result up, and holds all that it consists of for the run at work.
+  private func held(_ body: () throws -> (StoredResult, Bool)?) throws -> (StoredResult, Bool)? {
+    try objects.holds.taking(body) { found in
+      found.map { $0.0.outputs.values.joined().map(\.digest) } ?? []
+    }
   }
 
   private func isPresent(_ artifact: Artifact) -> Bool {
@@ -121,13 +130,16 @@ extension Store {
   ///
   /// - Parameters:
   ///   - isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
+  ///   - tasks: for stages, the tasks it consists of: `gc` keeps theirs as long as this result.
   @discardableResult
   package func commit(
     _ fingerprint: Fingerprint, scope: Scope, kind: String, outputs: [String: [Artifact]],
     contents: [Digest: Data], body: Data, run: String,
-    isLastSuccess: (pipeline: String, stage: String)? = nil
+    isLastSuccess: (pipeline: String, stage: String)? = nil, tasks: Set<Digest> = []
   ) throws -> StoredResult {
-    try write { db in
+    CrashPoint.commitBegin.pass()
+    defer { CrashPoint.commitDone.pass() }
+    return try write { db in
       let action = try Self.action(db, fingerprint, scope: scope, kind: kind)
       try db.execute(
         sql: "INSERT INTO result(action, run, created_ns, body) VALUES(?, ?, ?, ?)",
@@ -151,8 +163,10 @@ extension Store {
           sql: "INSERT OR REPLACE INTO last_success VALUES(?, ?, ?)",
           arguments: [name.pipeline, name.stage, action])
       }
+      try Self.record(db, tasks, of: result, scope)
       try db.execute(
         sql: "DELETE FROM lease WHERE key = ?", arguments: [Data(fingerprint.digest.bytes)])
+      CrashPoint.commitInside.pass()
       return StoredResult(id: result, action: action, outputs: outputs, body: body, run: run)
     }
   }
@@ -183,14 +197,15 @@ extension Store {
     if let row = try Row.fetchOne(
       db,
       sql:
-        "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) FROM object WHERE digest = ?1",
+        "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) OR freed_ns IS NOT NULL FROM object WHERE digest = ?1",
       arguments: [digest, artifact.bytes, content])
     {
       let id: Int64 = try row.value(0)
       // What was lost or damaged is as it was again.
       if try row.value(1) {
         try db.execute(
-          sql: "UPDATE object SET size = ?, content = coalesce(?, content) WHERE id = ?",
+          sql:
+            "UPDATE object SET size = ?, content = coalesce(?, content), freed_ns = NULL WHERE id = ?",
           arguments: [artifact.bytes, content, id])
       }
       return id
@@ -263,5 +278,17 @@ extension Store {
       }
       return keys
     }
+  }
+}
+
+extension Store {
+  /// Notes the tasks that a stage's result consists of.
+  private static func record(
+    _ db: Database, _ tasks: Set<Digest>, of result: Int64, _ scope: Scope
+  ) throws {
+    guard scope == .stage else { return }
+    // Eight bytes tell tasks apart well enough: two that share them are kept together.
+    let keys = Data(tasks.sorted().flatMap { $0.bytes.prefix(8) })
+    try db.execute(sql: "INSERT INTO result_task VALUES(?, ?)", arguments: [result, keys])
   }
 }

@@ -151,6 +151,7 @@ package final class Store: Sendable {
   private static func migrate(_ db: Database) throws {
     let version = try check(db, db.description)
     guard version < StoreSchema.migrations.count else { return }
+    CrashPoint.migrateBegin.pass()
     try db.inTransaction(.immediate) {
       // Another process may have been quicker.
       let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
@@ -162,11 +163,15 @@ package final class Store: Sendable {
             cause: "the SQLite file belongs to another program")
         }
       }
-      for step in StoreSchema.migrations[version...] { try db.execute(sql: step) }
+      for step in StoreSchema.migrations[version...] {
+        try db.execute(sql: step)
+        CrashPoint.migrateInside.pass()
+      }
       try db.execute(sql: "PRAGMA application_id = \(StoreSchema.applicationID)")
       try db.execute(sql: "PRAGMA user_version = \(StoreSchema.migrations.count)")
       return .commit
     }
+    CrashPoint.migrateDone.pass()
   }
 
   static func words(_ error: DatabaseError, _ file: String) -> any Error {

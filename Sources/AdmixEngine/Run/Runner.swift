@@ -243,7 +243,7 @@ struct Runner: Sendable {
       fingerprint, scope: .stage, kind: stage.description.name,
       outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
       body: CanonicalJSON.encode(outputs), run: run.uuid,
-      isLastSuccess: (graph.spec.name, stage.name))
+      isLastSuccess: (graph.spec.name, stage.name), tasks: contents.allTasks)
     return (outputs, result)
   }
 }
