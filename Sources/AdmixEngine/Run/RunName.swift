@@ -1,5 +1,6 @@
 package import AdmixModel
 package import AdmixStore
+import Foundation
 
 /// How people name runs: the first characters of a run's own name, a tag, or `latest`.
 ///
@@ -40,7 +41,8 @@ package struct RunName: Hashable, Sendable {
         hint: near.map { "did you mean '\($0)'?" } ?? "'admix runs' lists them")
     }
     guard runs.count == 1 else {
-      let shown = runs.prefix(4).map { "'\($0.prefix(prefix.count + 4))'" }.joined(separator: ", ")
+      let common = runs.dropFirst().reduce(first) { $0.commonPrefix(with: $1) }
+      let shown = runs.prefix(4).map { "'\($0.prefix(common.count + 4))'" }.joined(separator: ", ")
       throw Diagnostic.error(
         "AX0930", "'\(text)' can be any of \(runs.count) runs",
         cause: "they are \(shown)\(runs.count > 4 ? " and others" : "")",
