@@ -105,6 +105,9 @@ package struct ObjectFolder: Sendable {
         "AX0904", "the disk is full", cause: "cannot \(verb) '\(path)': \(reason)",
         hint: "make room and run again: nothing that was finished is lost")
     }
+    if number == ENOLCK || verb == "lock" && (number == EOPNOTSUPP || number == ENOSYS) {
+      return StoreError.noLocks((path as NSString).deletingLastPathComponent, reason)
+    }
     return StoreError("AX0905", "cannot \(verb) '\(path)'", cause: reason)
   }
 }

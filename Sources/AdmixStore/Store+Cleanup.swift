@@ -52,6 +52,34 @@ extension Store {
     return cleanup
   }
 
+  /// Frees the bytes of what a clean-up will remove, on a disk that has no room for a transaction.
+  ///
+  /// Files go before their rows here. That is safe too, since a result whose bytes are not all there is no
+  /// result; the clean-up that follows, with room, deletes the rows.
+  package static func makeRoom(
+    root: String, _ policy: KeepPolicy, present: (pipeline: String, stages: Set<String>)? = nil
+  ) throws {
+    let store = try Store(root: root, isMade: false, isAlone: true)
+    defer { store.close() }
+    var cleanup = Cleanup()
+    store.sweepTrash(&cleanup, false)
+    store.sweepAttempts(&cleanup, false)
+    let gate = try Gate(root: root)
+    try gate.enter(alone: true)
+    defer { gate.leave() }
+    let living = LivingRuns(root: root)
+    guard living.silent.isEmpty else { return }
+    var doomed: [Digest] = []
+    try store.transaction(true) { db in
+      var marker = try Marker(db, living, policy, cleanup)
+      try marker.mark(present: present)
+      try marker.sweep()
+      doomed = marker.doomed
+    }
+    // Not by way of the trash, which may need a block for the name.
+    for digest in doomed { unlink(store.objects.path(of: digest)) }
+  }
+
   private func removeUnneeded(
     _ policy: KeepPolicy, _ present: (pipeline: String, stages: Set<String>)?, _ living: LivingRuns,
     _ cleanup: inout Cleanup, _ isTrial: Bool

@@ -123,6 +123,11 @@ struct StoreArguments: ParsableArguments {
     }
   }
 
+  /// Where the store of a pipeline is.
+  func folder(_ pipeline: PipelineArguments) -> String {
+    store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? pipeline.root + "/.admix"
+  }
+
   /// - Parameter onlyAsks: the command only asks; where nothing ran yet there is nothing to ask, and
   ///   no folder is left behind.
   func engine(
@@ -131,8 +136,7 @@ struct StoreArguments: ParsableArguments {
     onlyAsks: Bool = false
   ) throws -> Engine {
     let root = pipeline.root
-    let folder =
-      store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
+    let folder = folder(pipeline)
     let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
     var options = Engine.Options(
       distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,

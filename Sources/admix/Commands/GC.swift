@@ -49,12 +49,20 @@ struct GC: AsyncParsableCommand {
 
   func run() async throws {
     let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline, onlyAsks: true)
+    let present = (graph.spec.name, Set(graph.stages.map(\.name)))
     let cleanup = try Session.open(pipeline) {
-      try engine.store.cleanUp(
-        policy, present: (graph.spec.name, Set(graph.stages.map(\.name))), isTrial: dryRun)
+      let folder = store.folder(pipeline)
+      let kept: Store
+      do { kept = try Store(root: folder, isMade: false) } catch let error as StoreError
+        where error.diagnostic.code == "AX0904" && !dryRun
+      {
+        // So full that the database cannot even be opened the usual way.
+        try Store.makeRoom(root: folder, policy, present: present)
+        kept = try Store(root: folder, isMade: false)
+      }
+      defer { kept.close() }
+      return try kept.cleanUp(policy, present: present, isTrial: dryRun)
     }
-    engine.store.close()
     if pipeline.json {
       Terminal.out(CleanupText.json(cleanup, isTrial: dryRun).pretty + "\n")
     } else {
