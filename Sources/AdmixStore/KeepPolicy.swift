@@ -1,7 +1,9 @@
 package import Foundation
 
-/// What `gc` keeps. Runs that are tagged, pinned or alive, and what the last success of each stage gave,
-/// are kept whatever it says.
+/// What `gc` keeps beside what it always keeps.
+///
+/// Runs that are tagged, pinned or alive, and what the last success of each stage gave, are kept whatever
+/// the policy says.
 package struct KeepPolicy: Hashable, Sendable {
   /// The newest so many runs of each pipeline.
   package var runs: Int?

@@ -110,7 +110,14 @@ extension Store {
   private func transaction(_ isTrial: Bool, _ body: (Database) throws -> Void) throws {
     if !isTrial { return try write(body) }
     do {
-      // Temporary tables cannot be made where a connection may only read, so it writes and takes back.
+      var database = database
+      if isReadOnly {
+        // What may only be read is tried out on a copy.
+        let copy = try DatabaseQueue()
+        try database.backup(to: copy)
+        database = copy
+      }
+      // It deletes and takes back, so that what is told is what would be done.
       try database.writeWithoutTransaction { db in
         try db.inTransaction(.deferred) {
           try body(db)

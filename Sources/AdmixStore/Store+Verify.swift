@@ -24,8 +24,9 @@ package struct StoreCheck: Hashable, Sendable {
   package var bytes = 0
   /// Objects that have no bytes any more, though nobody gave them away.
   package var missing: [Digest] = []
-  /// Digests whose bytes were others; they are set aside.
+  /// Digests whose bytes were others; they are set aside, unless the store may only be read.
   package var damaged: [Digest] = []
+  package var isSetAside = true
   package var flaws: [Flaw: Int] = [:]
   /// Objects that gc gave away, which is no damage.
   package var freed = 0
@@ -60,6 +61,7 @@ extension Store {
       }
     }
     var check = StoreCheck()
+    check.isSetAside = !isReadOnly
     try checkTables(&check)
     if repairs { try repairTables(&check) }
     let objects = try objectsInUse(&check)
@@ -71,6 +73,7 @@ extension Store {
         check.bytes += bytes
       case .missing: check.missing.append(object.artifact.digest)
       case .damaged: check.damaged.append(object.artifact.digest)
+      case .freed: check.freed += 1
       }
     }
     return check
@@ -146,6 +149,16 @@ extension Store {
   private enum State {
     case sound(bytes: Int)
     case missing, damaged
+    /// A gc gave it away while we looked at others.
+    case freed
+  }
+
+  private func missing(row id: Int64) throws -> State {
+    let isKept = try read { db in
+      try Bool.fetchOne(
+        db, sql: "SELECT freed_ns IS NULL FROM object WHERE id = ?", arguments: [id]) ?? false
+    }
+    return isKept ? .missing : .freed
   }
 
   private func state(of artifact: Artifact, row id: Int64) throws -> State {
@@ -153,7 +166,7 @@ extension Store {
       let content = try read { db in
         try Data.fetchOne(db, sql: "SELECT content FROM object WHERE id = ?", arguments: [id])
       }
-      guard let content else { return .missing }
+      guard let content else { return try missing(row: id) }
       if Digest(of: content) == artifact.digest, content.count == artifact.bytes {
         return .sound(bytes: content.count)
       }
@@ -168,7 +181,7 @@ extension Store {
       }
       return .damaged
     }
-    guard let found = try objects.measure(artifact.digest) else { return .missing }
+    guard let found = try objects.measure(artifact.digest) else { return try missing(row: id) }
     if found.digest == artifact.digest {
       // Where only the length on record is wrong, the bytes stay; a run that makes them mends it.
       return found.bytes == artifact.bytes ? .sound(bytes: found.bytes) : .damaged

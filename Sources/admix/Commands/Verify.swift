@@ -55,8 +55,9 @@ struct Verify: AsyncParsableCommand {
           "AX0914",
           "\(Numbers.count(check.damaged.count, "object")) of the store \(check.damaged.count == 1 ? "is" : "are") damaged and \(check.missing.count) missing",
           cause: "the disk lost bytes, or somebody changed them",
-          hint:
-            "\(pipeline.runCommand) makes them anew; damaged ones lie in the store's folder 'rescued'"
+          hint: check.isSetAside
+            ? "\(pipeline.runCommand) makes them anew; damaged ones lie in the store's folder 'rescued'"
+            : "the store may only be read here: let somebody who may write verify it and run the pipeline"
         ))
     }
     if !check.flaws.isEmpty {
