@@ -44,7 +44,7 @@ package struct Cleanup: Hashable, Sendable {
     /// Attempt folders of dead runs.
     case attempts
     case downloads
-    case reports
+    case reports, logs
     /// Damaged bytes and hand-edited files that were set aside long ago.
     case rescued
     /// What an earlier gc had no time to remove.

@@ -39,6 +39,7 @@ extension Store {
         let rest = try removeUnneeded(policy, present, living, &cleanup, isTrial)
         sweepDownloads(living, rest.sources, &cleanup, isTrial)
         sweepReports(rest.runs, &cleanup, isTrial)
+        sweepLogs(living, rest.runs, &cleanup, isTrial)
       }
     }
     CrashPoint.gcTrashed.pass()

@@ -104,6 +104,20 @@ extension Store {
     }
   }
 
+  /// What foreign programs said in runs that are no longer listed: a folder for each.
+  func sweepLogs(
+    _ living: LivingRuns, _ runs: Set<String>, _ cleanup: inout Cleanup, _ isTrial: Bool
+  ) {
+    let alive = Set(living.runs.map { String($0.prefix(8)) })
+    for name in names(in: root + "/logs")
+    where name.utf8.count == 8 && name.allSatisfy(\.isHexDigit) && !runs.contains(name)
+      && !alive.contains(name)
+    {
+      cleanup.free(.logs, Self.bytes(under: "\(root)/logs/\(name)"))
+      if !isTrial { try? FileManager.default.removeItem(atPath: "\(root)/logs/\(name)") }
+    }
+  }
+
   /// What was set aside long ago, by the clock that stamps the files: it may differ from ours or jump,
   /// and a file from the future is young.
   func sweepRescued(_ policy: KeepPolicy, _ cleanup: inout Cleanup, _ isTrial: Bool) {

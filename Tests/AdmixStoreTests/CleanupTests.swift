@@ -153,6 +153,7 @@ struct CleanupTests {
       ("reports/00000000.html.77.new", "half"),
       ("downloads/" + String(repeating: "a", count: 64), "nobody's"), ("downloads/notes", "mine"),
       ("rescued/1-by-hand.csv", "mine"),
+      ("logs/99999999/a.log", "gone"), ("logs/00000000/a.log", "of the run"),
     ] { try history.folder.write(text, to: "store/" + place) }
     let lock = try RunLock(store: history.store, uuid: "alive")
     try history.folder.write("half", to: "store/work/alive/1")
@@ -161,11 +162,11 @@ struct CleanupTests {
     #expect(trial == cleanup)
     #expect(
       cleanup.freed.mapValues(\.count)
-        == [.orphans: 1, .trash: 1, .attempts: 1, .reports: 2, .downloads: 1])
+        == [.orphans: 1, .trash: 1, .attempts: 1, .reports: 2, .downloads: 1, .logs: 1])
     #expect(history.files == before + 1)
     for place in [
       "objects/ab/readme", "reports/mine.txt", "reports/00000000.html", "downloads/notes",
-      "rescued/1-by-hand.csv", "work/alive/1",
+      "rescued/1-by-hand.csv", "work/alive/1", "logs/00000000/a.log",
     ] { #expect(history.folder.exists("store/" + place), "\(place)") }
     _ = try history.store.cleanUp(KeepPolicy(rescuedAge: -1))
     #expect(!history.folder.exists("store/rescued/1-by-hand.csv"), "\(root)")

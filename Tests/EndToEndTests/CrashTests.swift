@@ -152,7 +152,9 @@ struct CrashTests {
     let version = try product.shell(
       "python3 -c \"import sqlite3; c = sqlite3.connect('.admix/store.db'); print(c.execute('PRAGMA user_version').fetchone()[0], c.execute('SELECT count(*) FROM sqlite_schema WHERE name = \\'tag\\'').fetchone()[0])\""
     )
-    #expect(version.out == (point == .migrateDone ? "2 1\n" : "1 0\n"), "\(version.out)")
+    let isNew = point == .migrateDone
+    #expect(version.out.hasPrefix("1 ") != isNew, "\(version.out)")
+    #expect(version.out.hasSuffix(isNew ? " 1\n" : " 0\n"), "\(version.out)")
     #expect(try product.admix("status", "--exit-code").code == 5, "the export is not there yet")
   }
 

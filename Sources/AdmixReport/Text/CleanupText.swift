@@ -4,7 +4,7 @@ import Foundation
 
 /// What `gc` did, or would do, for people and as JSON.
 package enum CleanupText {
-  package static func text(_ cleanup: Cleanup, isTrial: Bool) -> String {
+  package static func text(_ cleanup: Cleanup, _ policy: KeepPolicy, isTrial: Bool) -> String {
     var text = ""
     let freed = Cleanup.Reason.allCases.compactMap { reason in
       cleanup.freed[reason].map { (reason, $0) }
@@ -31,7 +31,7 @@ package enum CleanupText {
           [
             String(run.uuid.prefix(8)), PlanText.time(run.started.timeIntervalSince1970),
             run.pipeline,
-            why(run.limit) + (run.isRecord ? "; stays as the record of an export" : ""),
+            why(run.limit, policy) + (run.isRecord ? "; stays as the record of an export" : ""),
           ]
         })
     }
@@ -91,6 +91,7 @@ package enum CleanupText {
     case .attempts: ("attempts", "their runs are dead")
     case .downloads: ("downloads", "nothing that is kept was made from them")
     case .reports: ("reports", "their runs are gone")
+    case .logs: ("logs", "their runs are gone")
     case .rescued: ("files set aside", "long enough ago")
     case .trash: ("trash", "an earlier gc was cut short")
     }
@@ -106,10 +107,22 @@ package enum CleanupText {
     }
   }
 
-  private static func why(_ limit: Cleanup.GoneRun.Limit) -> String {
+  private static func why(_ limit: Cleanup.GoneRun.Limit, _ policy: KeepPolicy) -> String {
     switch limit {
-    case .policy: "neither among the last nor young enough"
-    case .size: "beyond the size"
+    case .policy:
+      [
+        policy.runs.map { $0 == 0 ? "no run is kept for being new" : "not among the last \($0)" },
+        policy.age.map { "older than \(age($0))" },
+      ].compactMap { $0 }.joined(separator: ", and ")
+    case .size: "beyond \(Numbers.bytes(policy.bytes ?? 0)) with what is newer"
     }
+  }
+
+  private static func age(_ seconds: Double) -> String {
+    for (unit, length) in [("day", 86_400.0), ("hour", 3600), ("minute", 60)]
+    where seconds >= length && (seconds / length).rounded() == seconds / length {
+      return Numbers.count(Int(min(seconds / length, 1e9)), unit)
+    }
+    return Numbers.count(Int(min(seconds, 1e9)), "second")
   }
 }

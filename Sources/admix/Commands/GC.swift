@@ -66,7 +66,7 @@ struct GC: AsyncParsableCommand {
     if pipeline.json {
       Terminal.out(CleanupText.json(cleanup, isTrial: dryRun).pretty + "\n")
     } else {
-      Terminal.out(CleanupText.text(cleanup, isTrial: dryRun))
+      Terminal.out(CleanupText.text(cleanup, policy, isTrial: dryRun))
     }
     if !cleanup.silentRuns.isEmpty {
       Complaint.print(
