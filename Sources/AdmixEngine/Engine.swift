@@ -76,7 +76,7 @@ package struct Engine: Sendable {
     let started = Date().timeIntervalSince1970
     let capacity = try capacity(for: graph)
     let planner = planner(graph)
-    let plan = try planner.plan(toleratesFailures: options.keepsGoing)
+    var plan = try planner.plan(toleratesFailures: options.keepsGoing)
     var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: started, seconds: 0, status: .succeeded, stages: [])
@@ -97,10 +97,17 @@ package struct Engine: Sendable {
     let uuid = UUID().uuidString.lowercased()
     let lock = try RunLock(store: store, uuid: uuid)
     defer { withExtendedLifetime(lock) {} }
+    try store.objects.holds.follow(lock)
     store.sweepWork()
+    // Only from here on is held what the plan found; if any of it went meanwhile, it is made again.
+    let found = Set(plan.stages.compactMap { $0.result == nil ? nil : $0.fingerprint?.digest })
+    if try store.results(for: Array(found)).count < found.count {
+      plan = try planner.plan(toleratesFailures: options.keepsGoing)
+    }
     record.run = uuid
     try store.beginRun(
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
+    CrashPoint.runBegun.pass()
     let active = try ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
@@ -114,6 +121,7 @@ package struct Engine: Sendable {
     record.stages = ended.map(\.record)
     record.status = Self.status(record.stages, control)
     record.seconds = (ContinuousClock.now - begin).seconds
+    CrashPoint.runEnding.pass()
     try store.endRun(
       uuid: uuid, status: record.status.rawValue,
       stages: try ended.map { stage in
@@ -124,6 +132,7 @@ package struct Engine: Sendable {
       })
     // A memo; a run that was done is done without it.
     if !control.wantsToStop { try? keepStanding(graph, ended.map(\.planned), record) }
+    CrashPoint.runEnded.pass()
     events(.runFinished(record))
     return record
   }
@@ -176,24 +185,33 @@ package struct Engine: Sendable {
 
   /// The runs of a pipeline, newest first, with their stages.
   package func history(_ pipeline: String, limit: Int = 100) throws -> [RunRecord] {
-    try store.runs(pipeline: pipeline, limit: limit).compactMap { row in
-      // What cannot be read, damaged or from another time, is left out.
-      guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
-        return nil
-      }
-      // A run that was killed never wrote its end.
-      record.status =
-        RunRecord.Status(rawValue: row.status)
-        ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
-      record.seconds =
-        record.status == .running
-        ? Date().timeIntervalSince(row.started)
-        : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
-      record.stages = try store.stages(ofRun: row.uuid).compactMap {
-        try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
-      }
-      return record
+    // What cannot be read, damaged or from another time, is left out.
+    try store.runs(pipeline: pipeline, limit: limit).compactMap(record)
+  }
+
+  /// One run of a pipeline, by its full name; nil where there is none that can be read.
+  package func record(of uuid: String, _ pipeline: String) throws -> RunRecord? {
+    try store.runs(pipeline: pipeline, named: uuid).first.flatMap(record)
+  }
+
+  private func record(_ row: RunRow) throws -> RunRecord? {
+    guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
+      return nil
     }
+    // A run that was killed never wrote its end.
+    record.status =
+      RunRecord.Status(rawValue: row.status)
+      ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+    record.seconds =
+      record.status == .running
+      ? Date().timeIntervalSince(row.started)
+      : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
+    // The clock may have been set back meanwhile.
+    record.seconds = max(0, record.seconds)
+    record.stages = try store.stages(ofRun: row.uuid).compactMap {
+      try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
+    }
+    return record
   }
 
   /// The name of the newest run of a pipeline.

@@ -9,6 +9,11 @@ package final class RunLock: @unchecked Sendable {
   package let uuid: String
   private let path: String
   private let descriptor: Int32
+  /// Where the next digest of the list goes; only `Holds` appends, under its lock.
+  private var end = RunLock.header.count
+
+  /// The first line of the file says that a list of digests follows, 32 bytes each.
+  private static let header = Array("holds 1\n".utf8)
 
   package init(store: Store, uuid: String) throws {
     self.uuid = uuid
@@ -28,6 +33,13 @@ package final class RunLock: @unchecked Sendable {
       var named = stat()
       if fstat(descriptor, &held) == 0, stat(path, &named) == 0, held.st_ino == named.st_ino {
         self.descriptor = descriptor
+        guard ftruncate(descriptor, 0) == 0, Self.write(Self.header, descriptor, at: 0) else {
+          let number = errno
+          unlink(path)
+          close(descriptor)
+          throw ObjectFolder.failure("write", path, number: number)
+        }
+        CrashPoint.runLocked.pass()
         return
       }
       close(descriptor)
@@ -37,6 +49,40 @@ package final class RunLock: @unchecked Sendable {
   deinit {
     unlink(path)
     close(descriptor)
+  }
+
+  private static func write(_ bytes: [UInt8], _ descriptor: Int32, at offset: Int) -> Bool {
+    bytes.withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = pwrite(
+          descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done,
+          off_t(offset + done))
+        if count < 0, errno == EINTR { continue }
+        if count <= 0 { return false }
+        done += count
+      }
+      return true
+    }
+  }
+
+  /// Puts digests on the list of what the run rests on; what did not get there whole does not count.
+  func append(_ digests: [UInt8]) throws {
+    guard Self.write(digests, descriptor, at: end) else {
+      throw ObjectFolder.failure("write", path)
+    }
+    end += digests.count
+  }
+
+  /// What a run rests on; nil where it has not said yet that it keeps a list.
+  static func list(_ root: String, _ uuid: String) -> [Digest]? {
+    guard let data = FileManager.default.contents(atPath: path(root, uuid)),
+      data.starts(with: header)
+    else { return nil }
+    let bytes = [UInt8](data.dropFirst(header.count))
+    return stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap {
+      Digest(bytes: Array(bytes[$0..<($0 + 32)]))
+    }
   }
 
   private static func path(_ root: String, _ uuid: String) -> String { "\(root)/run/\(uuid).lock" }

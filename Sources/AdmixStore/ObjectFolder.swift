@@ -6,8 +6,13 @@ import Foundation
 /// Knows nothing of the database.
 package struct ObjectFolder: Sendable {
   package let root: String
+  /// What the run at work here rests on; a publication is on its list before it is in its place.
+  package let holds: Holds
 
-  package init(root: String) { self.root = root }
+  package init(root: String) {
+    self.root = root
+    holds = Holds(root: root)
+  }
 
   package func path(of digest: Digest) -> String { path(hex: digest.hex) }
 
@@ -37,13 +42,19 @@ package struct ObjectFolder: Sendable {
     let (digest, bytes) = try Self.digest(descriptor, file)
     // Also where there is one already: it may be damaged, and these bytes are right.
     let target = path(of: digest)
+    CrashPoint.publishWritten.pass()
     guard fchmod(descriptor, 0o444) == 0, fsync(descriptor) == 0 else {
       throw Self.failure("write", file)
     }
     let folder = (target as NSString).deletingLastPathComponent
     try Self.makeFolder(folder)
-    guard rename(file, target) == 0 else { throw Self.failure("write", target) }
+    CrashPoint.publishSynced.pass()
+    try holds.holding([digest]) {
+      guard rename(file, target) == 0 else { throw Self.failure("write", target) }
+    }
+    CrashPoint.publishRenamed.pass()
     try Self.sync(folder: folder)
+    CrashPoint.publishDone.pass()
     return (digest, bytes)
   }
 
@@ -99,6 +110,9 @@ package struct ObjectFolder: Sendable {
       return StoreError(
         "AX0904", "the disk is full", cause: "cannot \(verb) '\(path)': \(reason)",
         hint: "make room and run again: nothing that was finished is lost")
+    }
+    if number == ENOLCK || verb == "lock" && (number == EOPNOTSUPP || number == ENOSYS) {
+      return StoreError.noLocks((path as NSString).deletingLastPathComponent, reason)
     }
     return StoreError("AX0905", "cannot \(verb) '\(path)'", cause: reason)
   }

@@ -29,10 +29,12 @@ package struct Finding: Sendable {
   /// The rest, as the engine encodes it.
   package var body: Data
   package var run: String
+  /// For a stage, the tasks it consists of: `gc` keeps theirs as long as this result.
+  package var tasks: Set<Digest>
 
   package init(
     _ fingerprint: Fingerprint, scope: Scope, kind: String, outputs: [String: [Artifact]],
-    contents: [Digest: Data], body: Data, run: String
+    contents: [Digest: Data], body: Data, run: String, tasks: Set<Digest> = []
   ) {
     self.fingerprint = fingerprint
     self.scope = scope
@@ -41,6 +43,7 @@ package struct Finding: Sendable {
     self.contents = contents
     self.body = body
     self.run = run
+    self.tasks = tasks
   }
 }
 
@@ -56,11 +59,17 @@ extension Store {
     let portion = keys.count < 8 ? 1 : 256
     for start in stride(from: 0, to: keys.count, by: portion) {
       let some = keys[start..<min(start + portion, keys.count)]
-      let found = try read { db in try Self.results(db, some, padded: portion) }
+      // What is found is held from then on for the run at work.
+      let found = try objects.holds.taking {
+        try read { db in try Self.results(db, some, padded: portion) }
+      } holding: { found in
+        found.values.flatMap { $0.outputs.values.joined().map(\.digest) }
+      }
       for (key, result) in found where result.outputs.values.joined().allSatisfy(isPresent) {
         all[key] = result
       }
     }
+    if !all.isEmpty { CrashPoint.hitTaken.pass() }
     return all
   }
 
@@ -177,13 +186,16 @@ extension Store {
   package func commit(
     _ finding: Finding, isLastSuccess: (pipeline: String, stage: String)? = nil
   ) throws -> StoredResult {
-    try write { db in
+    CrashPoint.commitBegin.pass()
+    defer { CrashPoint.commitDone.pass() }
+    return try write { db in
       let result = try Self.insert(db, finding)
       if let name = isLastSuccess {
         try db.execute(
           sql: "INSERT OR REPLACE INTO last_success VALUES(?, ?, ?)",
           arguments: [name.pipeline, name.stage, result.action])
       }
+      CrashPoint.commitInside.pass()
       return result
     }
   }
@@ -191,7 +203,12 @@ extension Store {
   /// Makes several visible at once, for the price of one.
   package func commit(_ findings: [Finding]) throws {
     if findings.isEmpty { return }
-    try write { db in for finding in findings { _ = try Self.insert(db, finding) } }
+    CrashPoint.commitBegin.pass()
+    defer { CrashPoint.commitDone.pass() }
+    try write { db in
+      for finding in findings { _ = try Self.insert(db, finding) }
+      CrashPoint.commitInside.pass()
+    }
   }
 
   private static func insert(_ db: Database, _ finding: Finding) throws -> StoredResult {
@@ -213,6 +230,7 @@ extension Store {
           arguments: [result, port, ordinal, object, artifact.kind.rawValue, artifact.rows])
       }
     }
+    try record(db, finding.tasks, of: result, finding.scope)
     try db.cachedStatement(sql: "DELETE FROM lease WHERE key = ?").execute(
       arguments: [Data(finding.fingerprint.digest.bytes)])
     return StoredResult(
@@ -244,14 +262,15 @@ extension Store {
     if let row = try Row.fetchOne(
       db.cachedStatement(
         sql:
-          "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) FROM object WHERE digest = ?1"
+          "SELECT id, size IS NOT ?2 OR content IS NOT coalesce(?3, content) OR freed_ns IS NOT NULL FROM object WHERE digest = ?1"
       ), arguments: [digest, artifact.bytes, content])
     {
       let id: Int64 = try row.value(0)
       // What was lost or damaged is as it was again.
       if try row.value(1) {
         try db.execute(
-          sql: "UPDATE object SET size = ?, content = coalesce(?, content) WHERE id = ?",
+          sql:
+            "UPDATE object SET size = ?, content = coalesce(?, content), freed_ns = NULL WHERE id = ?",
           arguments: [artifact.bytes, content, id])
       }
       return id
@@ -324,5 +343,17 @@ extension Store {
       }
       return keys
     }
+  }
+}
+
+extension Store {
+  /// Notes the tasks that a stage's result consists of.
+  private static func record(
+    _ db: Database, _ tasks: Set<Digest>, of result: Int64, _ scope: Scope
+  ) throws {
+    guard scope == .stage else { return }
+    // Eight bytes tell tasks apart well enough: two that share them are kept together.
+    let keys = Data(tasks.sorted().flatMap { $0.bytes.prefix(8) })
+    try db.execute(sql: "INSERT INTO result_task VALUES(?, ?)", arguments: [result, keys])
   }
 }

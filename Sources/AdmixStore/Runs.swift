@@ -61,14 +61,16 @@ extension Store {
   }
 
   /// The runs of a pipeline, newest first.
-  package func runs(pipeline: String, limit: Int = 100) throws -> [RunRow] {
+  ///
+  /// - Parameter named: only the run of this name.
+  package func runs(pipeline: String, limit: Int = 100, named: String? = nil) throws -> [RunRow] {
     try read { db in
       try Row.fetchAll(
         db,
         sql: """
           SELECT uuid, pipeline, started_ns, ended_ns, status, body FROM run
-          WHERE pipeline = ? ORDER BY id DESC LIMIT ?
-          """, arguments: [pipeline, limit]
+          WHERE pipeline = ? AND uuid = coalesce(?, uuid) ORDER BY id DESC LIMIT ?
+          """, arguments: [pipeline, named, limit]
       ).map { row in
         RunRow(
           uuid: try row.value(0), pipeline: try row.value(1), started: Self.date(try row.value(2)),

@@ -23,10 +23,13 @@ package final class Store: Sendable {
 
   /// Opens the store in `root`.
   ///
-  /// - Parameter isMade: whether it is made where there is none. Where it is not, an empty one in
-  ///   memory stands for it, so that one who only asks leaves nothing behind.
+  /// - Parameters:
+  ///   - isMade: whether it is made where there is none. Where it is not, an empty one in
+  ///     memory stands for it, so that one who only asks leaves nothing behind.
+  ///   - isAlone: nobody else may have it open, and nothing is written beside it: the one way to read a
+  ///     store on a disk so full that SQLite's own small files find no room.
   /// - Throws: `StoreError` where it is not ours, newer, damaged, or cannot be written.
-  package init(root: String, isMade: Bool = true) throws {
+  package init(root: String, isMade: Bool = true, isAlone: Bool = false) throws {
     self.root = root
     objects = ObjectFolder(root: root)
     let file = root + "/store.db"
@@ -52,8 +55,14 @@ package final class Store: Sendable {
           configuration: configuration)
         try database.read { db in
           try Self.check(db, file)
-          guard try Int.fetchOne(db, sql: "PRAGMA user_version") == StoreSchema.migrations.count
-          else { throw Self.words(DatabaseError(resultCode: .SQLITE_READONLY), file) }
+          let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+          guard version == StoreSchema.migrations.count else {
+            throw StoreError(
+              "AX0905", "cannot write '\(file)'",
+              cause:
+                "it has version \(version), and before it is read it has to be brought to \(StoreSchema.migrations.count)",
+              hint: "let somebody who may write run any command once, or copy the folder")
+          }
         }
         return
       }
@@ -64,15 +73,23 @@ package final class Store: Sendable {
       configuration.foreignKeysEnabled = false
       configuration.busyMode = .timeout(10)
       configuration.prepareDatabase { db in
+        // The index of the write-ahead log is in memory then (sqlite.org/wal.html, "Use of WAL Without
+        // Shared-Memory").
+        if isAlone { try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
         try db.execute(sql: "PRAGMA synchronous = FULL")
         try db.execute(sql: "PRAGMA temp_store = MEMORY")
       }
-      let isNetwork = Self.isNetworkFolder(root)
+      let place = FileSystem(of: root)
+      let isRemote = place?.isRemote ?? false
+      // Leases and everything SQLite promises rest on locks; where there are none, nothing is begun.
+      if isRemote, let reason = place?.mutedLocks ?? FileSystem.brokenLocks(in: root + "/run") {
+        throw StoreError.noLocks(root, "\(place?.type ?? "the file system"): \(reason)")
+      }
       database = try Self.patiently {
         let database = try DatabaseQueue(path: file, configuration: configuration)
         try database.writeWithoutTransaction { db in
           // WAL needs shared memory, which network file systems do not give.
-          let wanted = isNetwork ? "truncate" : "wal"
+          let wanted = isRemote ? "truncate" : "wal"
           if try String.fetchOne(db, sql: "PRAGMA journal_mode")?.lowercased() != wanted {
             _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(wanted)")
           }
@@ -155,6 +172,7 @@ package final class Store: Sendable {
   private static func migrate(_ db: Database) throws {
     let version = try check(db, db.description)
     guard version < StoreSchema.migrations.count else { return }
+    CrashPoint.migrateBegin.pass()
     try db.inTransaction(.immediate) {
       // Another process may have been quicker.
       let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
@@ -166,16 +184,23 @@ package final class Store: Sendable {
             cause: "the SQLite file belongs to another program")
         }
       }
-      for step in StoreSchema.migrations[version...] { try db.execute(sql: step) }
+      for step in StoreSchema.migrations[version...] {
+        try db.execute(sql: step)
+        CrashPoint.migrateInside.pass()
+      }
       try db.execute(sql: "PRAGMA application_id = \(StoreSchema.applicationID)")
       try db.execute(sql: "PRAGMA user_version = \(StoreSchema.migrations.count)")
       return .commit
     }
+    CrashPoint.migrateDone.pass()
   }
 
   static func words(_ error: DatabaseError, _ file: String) -> any Error {
     switch error.resultCode {
     case .SQLITE_FULL: return ObjectFolder.failure("write", file, number: ENOSPC)
+    // Where not even the index of the log finds room, SQLite speaks of the disk in general.
+    case .SQLITE_IOERR where isFull(file):
+      return ObjectFolder.failure("write", file, number: ENOSPC)
     case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
       return StoreError(
         "AX0905", "cannot write '\(file)'", cause: error.message,
@@ -190,21 +215,10 @@ package final class Store: Sendable {
     }
   }
 
-  /// Whether the folder lies on another machine, by the mount it is in (proc(5), mountinfo).
-  private static func isNetworkFolder(_ path: String) -> Bool {
-    let full = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    let table = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
-    var best = (length: -1, type: "")
-    for line in table.split(separator: "\n") {
-      let halves = line.components(separatedBy: " - ")
-      let fields = halves[0].split(separator: " ")
-      guard halves.count == 2, fields.count > 4, let type = halves[1].split(separator: " ").first
-      else { continue }
-      let point = String(fields[4])
-      let holds = point == "/" || full == point || full.hasPrefix(point + "/")
-      if holds, point.count > best.length { best = (point.count, String(type)) }
-    }
-    return ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph"].contains(best.type)
+  /// Whether there is less room than a few pages and the log's index take.
+  private static func isFull(_ file: String) -> Bool {
+    var status = statvfs()
+    return statvfs(file, &status) == 0 && status.f_bavail * UInt(status.f_frsize) < 128 << 10
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws -> Value {

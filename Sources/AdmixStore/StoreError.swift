@@ -9,6 +9,12 @@ package struct StoreError: Error, Sendable {
     diagnostic = .error(code, fact, cause: cause, hint: hint)
   }
 
+  static func noLocks(_ folder: String, _ cause: String) -> StoreError {
+    StoreError(
+      "AX0936", "the store '\(folder)' lies where locks do not work", cause: cause,
+      hint: "keep it on a disk of this machine with --store; outputs stay beside the pipeline")
+  }
+
   static func damaged(_ cause: String) -> StoreError {
     StoreError(
       "AX0903", "the store is damaged", cause: cause,

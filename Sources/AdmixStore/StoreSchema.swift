@@ -46,6 +46,16 @@ enum StoreSchema {
     CREATE TABLE standing(
       id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, pipeline TEXT NOT NULL, results TEXT NOT NULL,
       successes INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE TABLE tag(
+      name TEXT PRIMARY KEY, run INTEGER NOT NULL, created_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE pin(run INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL) STRICT;
+    -- When gc gave the bytes away: the row is a record of what there was.
+    ALTER TABLE object ADD COLUMN freed_ns INTEGER;
+    ALTER TABLE run ADD COLUMN freed_ns INTEGER;
+    -- The tasks that a stage's result consists of: 8 bytes of each one's key.
+    CREATE TABLE result_task(result INTEGER PRIMARY KEY, keys BLOB NOT NULL) STRICT;
+    CREATE INDEX result_run ON result(run);
+    CREATE INDEX run_stage_result ON run_stage(result);
     """,
   ]
 }

@@ -1,3 +1,4 @@
+import AdmixStore
 import ArgumentParser
 import Foundation
 
@@ -14,7 +15,8 @@ struct Admix: AsyncParsableCommand {
     version: version,
     subcommands: [
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
-      Lineage.self, Report.self, Runs.self, Verify.self, SchemaCommand.self, GraphCommand.self,
+      Lineage.self, Report.self, Runs.self, TagCommand.self, GC.self, Verify.self,
+      SchemaCommand.self, GraphCommand.self,
       Reference.self,
     ])
 
@@ -22,6 +24,7 @@ struct Admix: AsyncParsableCommand {
   static func main() async {
     // A reader that goes away ends a write, not the process.
     signal(SIGPIPE, SIG_IGN)
+    CrashPoint.arm(ProcessInfo.processInfo.environment)
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -67,6 +67,37 @@ struct PipelineArguments: ParsableArguments {
   var runCommand: String { file == "pipeline.yaml" ? "admix run" : "admix run \(file)" }
 }
 
+/// The same where the arguments of a command are runs: the file is an option then.
+struct PipelineOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: .init("The pipeline file, or a folder that holds pipeline.yaml.", valueName: "file"),
+    completion: .file())
+  var file = "pipeline.yaml"
+
+  @Option(
+    name: .customLong("set"),
+    help: .init("Replaces a parameter, as for run. Repeatable.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Option(
+    name: .customLong("params"),
+    help: .init("A YAML file of parameters. Repeatable.", valueName: "file"), completion: .file())
+  var params: [String] = []
+
+  @Flag(help: "Prints one JSON document on standard output.")
+  var json = false
+
+  var pipeline: PipelineArguments {
+    var pipeline = PipelineArguments()
+    pipeline.file = file
+    pipeline.set = set
+    pipeline.params = params
+    pipeline.json = json
+    return pipeline
+  }
+}
+
 /// Where results are kept and sources are looked for.
 struct StoreArguments: ParsableArguments {
   @Option(
@@ -92,6 +123,11 @@ struct StoreArguments: ParsableArguments {
     }
   }
 
+  /// Where the store of a pipeline is.
+  func folder(_ pipeline: PipelineArguments) -> String {
+    store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? pipeline.root + "/.admix"
+  }
+
   /// - Parameter onlyAsks: the command only asks; where nothing ran yet there is nothing to ask, and
   ///   no folder is left behind.
   func engine(
@@ -99,8 +135,7 @@ struct StoreArguments: ParsableArguments {
     _ set: (inout Engine.Options) -> Void = { _ in }
   ) throws -> Engine {
     let root = pipeline.root
-    let folder =
-      store.map { URL(fileURLWithPath: $0).standardizedFileURL.path } ?? root + "/.admix"
+    let folder = folder(pipeline)
     let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
     var options = Engine.Options(distdirs: distdirs, allowsNetwork: !offline)
     set(&options)
@@ -159,6 +194,17 @@ enum Session {
   private static func listed(_ names: [String]) -> String {
     let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
     return names.count > 12 ? shown + " and \(names.count - 12) more" : shown
+  }
+
+  /// The run a person named: by its first characters, a tag, or `latest`.
+  static func run(_ name: String, of graph: Graph, _ engine: Engine, _ pipeline: PipelineArguments)
+    throws -> String
+  {
+    do {
+      return try RunName(name).resolve(in: engine.store, pipeline: graph.spec.name)
+    } catch let problem as Diagnostic {
+      throw pipeline.fail(Diagnostics([problem]), .usage)
+    } catch { throw explained(error, pipeline) }
   }
 
   static func document(_ record: RunRecord, _ engine: Engine) -> RunDocument {

@@ -51,14 +51,15 @@ final class Product {
   }
 
   /// The same without waiting for the end.
-  func start(_ arguments: String...) throws -> Running {
-    try Self.start(Self.binary, arguments, in: folder, environment: [:])
+  func start(_ arguments: String..., environment: [String: String] = [:]) throws -> Running {
+    try Self.start(Self.binary, arguments, in: folder, environment: environment)
   }
 
   /// Runs a line of shell with `admix` on the path.
-  func shell(_ line: String) throws -> Answer {
-    try Self.start(URL(fileURLWithPath: "/bin/sh"), ["-c", line], in: folder, environment: [:])
-      .wait()
+  func shell(_ line: String, environment: [String: String] = [:]) throws -> Answer {
+    try Self.start(
+      URL(fileURLWithPath: "/bin/sh"), ["-c", line], in: folder, environment: environment
+    ).wait()
   }
 
   /// A process under way, its streams going to files so that none of them can fill up.
@@ -73,6 +74,17 @@ final class Product {
         if try String(decoding: Data(contentsOf: errFile), as: UTF8.self).contains(text) { return }
         usleep(5_000)
       }
+    }
+
+    /// Waits until the process stands still, by SIGSTOP, or has ended.
+    func waitUntilItStops() throws -> Bool {
+      let place = "/proc/\(process.processIdentifier)/stat"
+      while process.isRunning {
+        let fields = try? String(contentsOfFile: place, encoding: .utf8).split(separator: ")").last
+        if fields?.split(separator: " ").first == "T" { return true }
+        usleep(2_000)
+      }
+      return false
     }
 
     func wait() throws -> Answer {

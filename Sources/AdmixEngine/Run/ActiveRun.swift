@@ -49,6 +49,7 @@ final class ActiveRun: Sendable {
 final class StageContents: Sendable {
   private let store: Store
   private let contents = Mutex<[Digest: Data]>([:])
+  private let tasks = Mutex<Set<Digest>>([])
 
   init(_ store: Store) { self.store = store }
 
@@ -61,6 +62,10 @@ final class StageContents: Sendable {
     if let own = contents.withLock({ $0[artifact.digest] }) { return own }
     return try store.content(of: artifact)
   }
+
+  /// Notes the tasks that the stage consists of, whether they are found or done.
+  func note(tasks more: [Digest]) { tasks.withLock { $0.formUnion(more) } }
+  var allTasks: Set<Digest> { tasks.withLock { $0 } }
 
   var all: [Digest: Data] { contents.withLock { $0 } }
 

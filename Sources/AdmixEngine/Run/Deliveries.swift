@@ -51,19 +51,19 @@ package struct Deliveries: Sendable {
           "AX0801", at: delivery.span, "'\(delivery.path)' leaves the project's folder",
           cause: "a folder on the way is a link to elsewhere"))
     }
+    let copied = try copied(delivery, beside: folder)
+    defer { unlink(copied) }
+    CrashPoint.deliveryWritten.pass()
     let warning = try rescue(target, delivery)
-    // Another run may put the same file there at the same moment.
-    let temporary =
-      "\(folder)/.\((target as NSString).lastPathComponent).admix-\(UUID().uuidString.prefix(8))"
-    try copy(store.objects.path(of: delivery.artifact.digest), to: temporary, delivery)
-    guard rename(temporary, target) == 0 else {
-      let reason = String(cString: strerror(errno))
-      unlink(temporary)
+    guard rename(copied, target) == 0 else {
       throw TaskFailure(
         .error(
-          "AX0802", at: delivery.span, "'\(delivery.path)' cannot be written", cause: reason))
+          "AX0802", at: delivery.span, "'\(delivery.path)' cannot be written",
+          cause: String(cString: strerror(errno))))
     }
+    CrashPoint.deliveryRenamed.pass()
     try store.recordDelivery(delivery.artifact.digest, at: target)
+    CrashPoint.deliveryRecorded.pass()
     if let identity = FileIdentity(path: target) {
       // We made it a moment ago and hold the only name; the memo may trust it at once.
       try store.remember(delivery.artifact.digest, of: identity)
@@ -77,18 +77,55 @@ package struct Deliveries: Sendable {
     let now = SourceLocator.digest(target)
     if now == delivery.artifact.digest { return nil }
     if let now, now == (try store.delivered(at: target)) { return nil }
-    let stamp = Int(Date().timeIntervalSince1970 * 1000)
-    let aside = "\(store.root)/rescued/\(stamp)-\((target as NSString).lastPathComponent)"
-    guard rename(target, aside) == 0 else {
+    guard let aside = store.setAside(target, as: (target as NSString).lastPathComponent) else {
       throw TaskFailure(
         .error(
           "AX0802", at: delivery.span, "'\(delivery.path)' cannot be replaced",
           cause: String(cString: strerror(errno))))
     }
+    CrashPoint.deliveryRescued.pass()
     return .warning(
       "AX0803", at: delivery.span,
       "'\(delivery.path)' held something that admix did not write; it was moved aside",
       hint: "it is \(aside)")
+  }
+
+  /// The whole file under a name of its own, one rename away from where it goes.
+  ///
+  /// In the run's own folder, which is swept when the run is dead, so that one that is killed leaves
+  /// nothing beside the project; beside the target only where that is another file system.
+  private func copied(_ delivery: Delivery, beside folder: String) throws -> String {
+    let source = store.objects.path(of: delivery.artifact.digest)
+    let base = (delivery.path as NSString).lastPathComponent
+    let name = "\(base)-\(Digest(of: delivery.path + delivery.artifact.digest.hex).short)"
+    let place = FileManager.default
+    if let run = store.objects.holds.run {
+      let own = store.attempts(of: run)
+      var here = stat()
+      var there = stat()
+      try? place.createDirectory(atPath: own, withIntermediateDirectories: true)
+      if stat(own, &here) == 0, stat(folder, &there) == 0, here.st_dev == there.st_dev {
+        unlink("\(own)/\(name)")
+        try copy(source, to: "\(own)/\(name)", delivery)
+        return "\(own)/\(name)"
+      }
+    }
+    // What one that was killed left here; a living one's copy is locked.
+    let prefix = ".admix-\(name)-"
+    for left in (try? place.contentsOfDirectory(atPath: folder)) ?? [] where left.hasPrefix(prefix)
+    {
+      Self.removeUnlessLocked("\(folder)/\(left)")
+    }
+    let path = "\(folder)/\(prefix)\(getpid())"
+    try copy(source, to: path, delivery)
+    return path
+  }
+
+  private static func removeUnlessLocked(_ path: String) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
   }
 
   private func copy(_ source: String, to target: String, _ delivery: Delivery) throws {
@@ -103,6 +140,7 @@ package struct Deliveries: Sendable {
     let output = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard output >= 0 else { throw failed("write") }
     defer { close(output) }
+    flock(output, LOCK_SH | LOCK_NB)
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
     defer { block.deallocate() }
     while true {

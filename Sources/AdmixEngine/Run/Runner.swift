@@ -263,7 +263,7 @@ struct Runner: Sendable {
       Finding(
         fingerprint, scope: .stage, kind: stage.description.name,
         outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
-        body: CanonicalJSON.encode(outputs), run: run.uuid),
+        body: CanonicalJSON.encode(outputs), run: run.uuid, tasks: contents.allTasks),
       isLastSuccess: (graph.spec.name, stage.name))
     return (outputs, result, driver.tally.counts.withLock { $0 })
   }

@@ -27,6 +27,7 @@ struct StageDriver: StageContext {
 
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
     let keys = requests.map(fingerprint)
+    contents.note(tasks: keys.map(\.digest))
     var known = try found(keys)
     let open = known.indices.filter { known[$0] == nil }
     let rows = open.compactMap { requests[$0].expectedRows }

@@ -228,7 +228,9 @@ package struct SourceLocator: Sendable {
   package func obtain(
     _ file: SourceFile, for request: SourceRequest, progress: (Int, Int?) throws -> Void
   ) throws -> SourceFile {
-    guard request.location.contains("://"), try !isAtHand(file) else { return file }
+    guard request.location.contains("://") else { return file }
+    try store.objects.holds.hold(file.digest)
+    guard try !isAtHand(file) else { return file }
     guard allowsNetwork else {
       throw TaskFailure(
         .error(

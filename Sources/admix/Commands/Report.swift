@@ -14,7 +14,8 @@ struct Report: AsyncParsableCommand {
   @OptionGroup var store: StoreArguments
   @Option(
     help: .init(
-      "The run, by the first characters of its name; the newest unless given.", valueName: "name"))
+      "The run, by the first characters of its name or a tag; the latest unless given.",
+      valueName: "run"))
   var run: String?
   @Option(
     name: .shortAndLong, help: .init("The file to write.", valueName: "file"), completion: .file())
@@ -23,17 +24,16 @@ struct Report: AsyncParsableCommand {
   func run() async throws {
     let graph = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
-    let runs = try Session.open(pipeline) { try engine.history(graph.spec.name) }
-    guard let record = runs.first(where: { run.map($0.run.hasPrefix) ?? true }) else {
-      let problem: Diagnostic =
-        runs.isEmpty
-        ? .error(
-          "AX0314", "the pipeline '\(graph.spec.name)' has no runs", hint: pipeline.runCommand)
-        : .error(
-          "AX0314", "the pipeline '\(graph.spec.name)' has no run '\(run ?? "")'",
-          cause: "no run of the last hundred has a name that begins so",
-          hint: "'admix runs' lists them")
-      throw pipeline.fail(Diagnostics([problem]), .usage)
+    let name = try Session.run(run ?? "latest", of: graph, engine, pipeline)
+    let record = try Session.open(pipeline) { try engine.record(of: name, graph.spec.name) }
+    guard let record else {
+      throw pipeline.fail(
+        Diagnostics([
+          .error(
+            "AX0903", "the store is damaged",
+            cause: "the record of run \(name.prefix(8)) cannot be read",
+            hint: "admix run --force all makes another")
+        ]), .storeUnusable)
     }
     let document = Session.document(record, engine)
     if pipeline.json {

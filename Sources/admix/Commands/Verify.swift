@@ -12,35 +12,81 @@ struct Verify: AsyncParsableCommand {
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
 
+  @Flag(
+    help:
+      "Also deletes rows that speak of nothing, as a database that was mended by other means has them."
+  )
+  var repair = false
+
   func run() async throws {
     // Which store it is follows from the file.
     _ = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
-    let check = try Session.open(pipeline) { try engine.store.verify() }
+    let line = ProgressLine(isShown: Terminal.errorCanRedraw && !pipeline.json)
+    let check = try Session.open(pipeline) {
+      defer { line.clear() }
+      return try engine.store.verify(repairs: repair) { done, all in
+        line.show("verify: \(Numbers.bytes(done)) of \(Numbers.bytes(all))")
+      }
+    }
     engine.store.close()
     if pipeline.json {
-      Terminal.out(
-        JSONValue.object([
-          "sound": JSONValue(check.sound), "bytes": JSONValue(check.bytes),
-          "missing": JSONValue(check.missing),
-          "damaged": .array(check.damaged.map { .string($0.hex) }),
-        ]).pretty + "\n")
+      Terminal.out(json(check).pretty + "\n")
     } else {
       Terminal.out(
         "\(Numbers.count(check.sound, "object")) of \(Numbers.bytes(check.bytes)) \(check.sound == 1 ? "is" : "are") what the digests say\n"
       )
+      if check.freed > 0 {
+        Terminal.out(
+          "\(Numbers.count(check.freed, "object")) \(check.freed == 1 ? "was" : "were") given away by gc\n"
+        )
+      }
     }
     if check.isSound { return }
-    Complaint.print(
-      Diagnostics([
+    Complaint.print(problems(check))
+    throw ExitCode(Outcome.storeUnusable.rawValue)
+  }
+
+  private func problems(_ check: StoreCheck) -> Diagnostics {
+    var problems = Diagnostics()
+    if !check.damaged.isEmpty || !check.missing.isEmpty {
+      problems.append(
         .error(
           "AX0914",
-          "\(Numbers.count(check.damaged.count, "object")) of the store \(check.damaged.count == 1 ? "is" : "are") damaged and \(check.missing) missing",
+          "\(Numbers.count(check.damaged.count, "object")) of the store \(check.damaged.count == 1 ? "is" : "are") damaged and \(check.missing.count) missing",
           cause: "the disk lost bytes, or somebody changed them",
-          hint:
-            "\(pipeline.runCommand) makes them anew; damaged ones lie in the store's folder 'rescued'"
-        )
-      ]))
-    throw ExitCode(Outcome.storeUnusable.rawValue)
+          hint: check.isSetAside
+            ? "\(pipeline.runCommand) makes them anew; damaged ones lie in the store's folder 'rescued'"
+            : "the store may only be read here: let somebody who may write verify it and run the pipeline"
+        ))
+    }
+    if !check.flaws.isEmpty {
+      let listed = StoreCheck.Flaw.allCases.compactMap { flaw in
+        check.flaws[flaw].map { "\(flaw.rawValue): \(Numbers.count($0))" }
+      }
+      problems.append(
+        .error(
+          "AX0934", "the tables of the store do not fit together",
+          cause: listed.joined(separator: "; "),
+          hint: check.isRepaired
+            ? "rows that speak of nothing are deleted now; \(pipeline.runCommand) makes what is missing"
+            : "'admix verify --repair' deletes rows that speak of nothing, then \(pipeline.runCommand)"
+        ))
+    }
+    return problems
+  }
+
+  private func json(_ check: StoreCheck) -> JSONValue {
+    .object([
+      "sound": JSONValue(check.sound), "bytes": JSONValue(check.bytes),
+      "missing": JSONValue(check.missing.count),
+      "missingObjects": .array(check.missing.map { .string($0.hex) }),
+      "damaged": .array(check.damaged.map { .string($0.hex) }),
+      "freed": JSONValue(check.freed), "deadLeases": JSONValue(check.deadLeases),
+      "flaws": .object(
+        Dictionary(uniqueKeysWithValues: check.flaws.map { ($0.key.rawValue, JSONValue($0.value)) })
+      ),
+      "repaired": .bool(check.isRepaired),
+    ])
   }
 }

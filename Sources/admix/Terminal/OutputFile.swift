@@ -7,6 +7,8 @@ enum OutputFile {
     let temporary = path + ".\(getpid()).new"
     let isWritten = temporary.withCString { name -> Bool in
       guard let file = fopen(name, "wb") else { return false }
+      // So that gc can tell it from what a writer that died left.
+      flock(fileno(file), LOCK_EX | LOCK_NB)
       let bytes = Array(text.utf8)
       let isWhole = fwrite(bytes, 1, bytes.count, file) == bytes.count
       // A full disk may show only here.

@@ -1,0 +1,207 @@
+PRAGMA application_id = 1633971576;
+PRAGMA user_version = 1;
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE object(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+  content BLOB) STRICT;
+INSERT INTO object VALUES(1,X'8360f2034dcbe0c4cf7ababe82c7eed2153dcec4b14c643504d557ce3a105dde',228,X'7b227461626c6573223a5b7b226e616d65223a2264617461222c22726f7773223a34302c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22646f75626c65227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d5d2c227761726e696e6773223a5b5d7d');
+INSERT INTO object VALUES(2,X'23da46ba8994f2a3e113f4bd7096965039269eb7fba3f363c10f503f7ed211c1',1378,NULL);
+INSERT INTO object VALUES(3,X'6aac852ea525e5ea2542ecf589fe2bf76bbb02ffd67cd276b4073516773bead3',2130,NULL);
+INSERT INTO object VALUES(4,X'469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da',312,X'7b22706172746974696f6e73223a5b7b226279746573223a313337382c22646967657374223a2232336461343662613839393466326133653131336634626437303936393635303339323639656237666261336633363363313066353033663765643231316331222c226b696e64223a22706172746974696f6e222c22726f7773223a34307d5d2c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22646f75626c65227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d');
+INSERT INTO object VALUES(5,X'6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699',503,X'7b22706172746974696f6e73223a5b7b226279746573223a323133302c22646967657374223a2236616163383532656135323565356561323534326563663538396665326266373662626230326666643637636432373662343037333531363737336265616433222c226b696e64223a22706172746974696f6e222c22726f7773223a387d5d2c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b2261222c2262222c2263222c2264222c2265222c2266222c2267222c2268225d2c226973555443223a66616c73652c226e616d65223a226e616d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22696e74227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b2268696768222c226c6f77225d2c226973555443223a66616c73652c226e616d65223a22696e636f6d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d');
+INSERT INTO object VALUES(6,X'13c609f06e9df67afbfa1d55db00bbb3a74027e1b0a64c54384b39578ad7bf38',347,X'7b22636f6c756d6e73223a5b7b2264697374696e6374223a382c22657874656e74223a7b226c656e677468223a7b225f30223a312c225f31223a317d7d2c226d697373696e67223a302c226e6f744e756d62657273223a302c22726f7773223a387d2c7b22657874656e74223a7b22696e74223a7b225f30223a32332c225f31223a36347d7d2c226d697373696e67223a302c226e6f744e756d62657273223a302c22726f7773223a387d2c7b2264697374696e6374223a322c22657874656e74223a7b226c656e677468223a7b225f30223a312c225f31223a317d7d2c226d697373696e67223a302c226e6f744e756d62657273223a302c22726f7773223a387d2c7b2264697374696e6374223a322c22657874656e74223a7b226c656e677468223a7b225f30223a332c225f31223a347d7d2c226d697373696e67223a302c226e6f744e756d62657273223a302c22726f7773223a387d5d7d');
+INSERT INTO object VALUES(7,X'8f8c381836ad1e37bf4087d0f4d1f1d2864581b55bc61e3f5b49cbe48f809fac',17,NULL);
+INSERT INTO object VALUES(8,X'cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe',815,NULL);
+INSERT INTO object VALUES(9,X'075369bf1f9ee981783cecdaef6df1aa90924fbecab4a0babe227ae35a5d989c',2042,NULL);
+INSERT INTO object VALUES(10,X'ff8072a2b5e9edd0f51019bfb3f3effdf101fb82da54e4501f69d127a7fb3baf',2042,NULL);
+INSERT INTO object VALUES(11,X'c4009dc0df51aaf5d1a01fb74e4942ee7ac8e8b36af7830ee6e0b0eac0b36cf8',503,X'7b22706172746974696f6e73223a5b7b226279746573223a323034322c22646967657374223a2266663830373261326235653965646430663531303139626662336633656666646631303166623832646135346534353031663639643132376137666233626166222c226b696e64223a22706172746974696f6e222c22726f7773223a347d5d2c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b2261222c2262222c2263222c2264222c2265222c2266222c2267222c2268225d2c226973555443223a66616c73652c226e616d65223a226e616d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22696e74227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b2268696768222c226c6f77225d2c226973555443223a66616c73652c226e616d65223a22696e636f6d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d');
+INSERT INTO object VALUES(12,X'eab01a41250e7412fca69a35bbf2e32d174868c2df613c69b690a919b15a4ce5',503,X'7b22706172746974696f6e73223a5b7b226279746573223a323034322c22646967657374223a2230373533363962663166396565393831373833636563646165663664663161613930393234666265636162346130626162653232376165333561356439383963222c226b696e64223a22706172746974696f6e222c22726f7773223a347d5d2c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b2261222c2262222c2263222c2264222c2265222c2266222c2267222c2268225d2c226973555443223a66616c73652c226e616d65223a226e616d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22696e74227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d2c7b2263617465676f72696573223a5b2268696768222c226c6f77225d2c226973555443223a66616c73652c226e616d65223a22696e636f6d65222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d');
+INSERT INTO object VALUES(13,X'7aa0a16b38fe1e00326d4870993df3a7737f5110e0077a38a8f81358c82ef4f1',228,X'7b227461626c6573223a5b7b226e616d65223a2264617461222c22726f7773223a33302c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22646f75626c65227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d5d2c227761726e696e6773223a5b5d7d');
+INSERT INTO object VALUES(14,X'd24e8da682979fc0633c7ab34db045fa3c9493e57e2cd03108cd5324e762ca5b',1290,NULL);
+INSERT INTO object VALUES(15,X'3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea',312,X'7b22706172746974696f6e73223a5b7b226279746573223a313239302c22646967657374223a2264323465386461363832393739666330363333633761623334646230343566613363393439336535376532636430333130386364353332346537363263613562222c226b696e64223a22706172746974696f6e222c22726f7773223a33307d5d2c22736368656d61223a7b22636f6c756d6e73223a5b7b2263617465676f72696573223a5b5d2c226973555443223a66616c73652c226e616d65223a22616765222c22726f6c6573223a5b5d2c2274797065223a22646f75626c65227d2c7b2263617465676f72696573223a5b2246222c224d225d2c226973555443223a66616c73652c226e616d65223a22736578222c22726f6c6573223a5b5d2c2274797065223a2263617465676f7279227d5d7d7d');
+INSERT INTO object VALUES(16,X'dea5f4817e5f9c793de49753243989c043db1453b11dd8d687e78d3ee0c5203d',615,NULL);
+CREATE TABLE action(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, kind TEXT NOT NULL) STRICT;
+INSERT INTO "action" VALUES(1,X'f0947533abef961ea0bb5f9e127e10100ae8fa5a872d23be6c2d0ac253bee3af','task','generate');
+INSERT INTO "action" VALUES(2,X'e2ef14b119a77f62d70cbe54afa7913d1200d0e3347269a81bdc45e6f660dabd','task','ingest');
+INSERT INTO "action" VALUES(3,X'ef4b39cf95c09433614c515e0fafb2e05d4ecb89cff654b15787710d29aef948','task','generate');
+INSERT INTO "action" VALUES(4,X'6215e452ef3e21b5a15d31e6a38948f49195b9fe6f58db06aa65c03c179d7137','task','ingest');
+INSERT INTO "action" VALUES(5,X'dad202907fff83737690e7cec7f009ca75de5b2e426693429e4c6d087e6bc201','stage','generate');
+INSERT INTO "action" VALUES(6,X'da1b52b62985de4c638ff1e827cb95dcc3a3eb31ce419d512abe8523c93ce30e','stage','ingest');
+INSERT INTO "action" VALUES(7,X'555d90f2520f0ce2f2224c571fe77de30081aaced15e6f4ad4be83394e976365','task','export');
+INSERT INTO "action" VALUES(8,X'562c50b0c48bf6fcdd0f09d28a69fd2de9f0f8404ad456ecd9e9b00ecc453e6c','stage','export');
+INSERT INTO "action" VALUES(9,X'76eebebbaca742f83a511dde84673d8ac72d91fafd5d237b3193c22e2f889c53','task','split');
+INSERT INTO "action" VALUES(10,X'498670126a31e710dc01f0f57e6c5b091c69f80c60466400d8a08ed3659cf3db','stage','split');
+INSERT INTO "action" VALUES(11,X'cd8772371749eb432fac11592249f9033fc025bdbf96e4881c28d486962db3e6','task','generate');
+INSERT INTO "action" VALUES(12,X'ec04cbd0fa36fa152f5d0e400249e6b7e50bac5fac1a5946c2c5020ec3e2cc3b','task','generate');
+INSERT INTO "action" VALUES(13,X'c4f5f1c8c8aeed0742877256566c3e0362d179b53c76206ffbf1adab5ecf8947','stage','generate');
+INSERT INTO "action" VALUES(14,X'981709f5edf08196989e74ff1255ec06123d36288ff225a3c9fbd0db203abc4e','task','export');
+INSERT INTO "action" VALUES(15,X'7e113d22bd5eae83c2aa77f775e46484502cbea4aaa3b1d1c227c898e046072b','stage','export');
+CREATE TABLE action_part(
+  action INTEGER NOT NULL, class TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(action, class, name)) STRICT, WITHOUT ROWID;
+INSERT INTO action_part VALUES(1,'implementation','generate','1');
+INSERT INTO action_part VALUES(1,'parameter','parameters','{"generator":"rules/2","keep":[],"options":{"columns":[{"age":{"uniform":{"high":90.0,"low":18.0}}},{"sex":{"choice":{"F":0.5,"M":0.5}}}]},"rows":40,"salt":"more","seed":"5","where":[]}');
+INSERT INTO action_part VALUES(1,'parameter','step','plan');
+INSERT INTO action_part VALUES(2,'file','0','980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426');
+INSERT INTO action_part VALUES(2,'implementation','ingest','2');
+INSERT INTO action_part VALUES(2,'parameter','parameters','{"dialect":{"decimalMark":46,"delimiter":44,"missing":[""],"quote":34,"ragged":"error","rejectsMisfits":false,"trimsSpaces":false},"encoding":"utf-8","known":{"skippedLines":0}}');
+INSERT INTO action_part VALUES(2,'parameter','step','scan');
+INSERT INTO action_part VALUES(3,'implementation','generate','1');
+INSERT INTO action_part VALUES(3,'parameter','parameters','{"from":0,"generator":"rules/2","keep":[],"options":{"columns":[{"age":{"uniform":{"high":90.0,"low":18.0}}},{"sex":{"choice":{"F":0.5,"M":0.5}}}]},"salt":"more","seed":"5","table":"data","to":40,"where":[]}');
+INSERT INTO action_part VALUES(3,'parameter','step','sample');
+INSERT INTO action_part VALUES(4,'file','0','980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426');
+INSERT INTO action_part VALUES(4,'implementation','ingest','2');
+INSERT INTO action_part VALUES(4,'parameter','parameters','{"columns":[{"name":"name","type":"text"},{"name":"age","type":"int"},{"name":"sex","type":"text"},{"name":"income","type":"text"}],"dialect":{"decimalMark":46,"delimiter":44,"missing":[""],"quote":34,"ragged":"error","rejectsMisfits":false,"trimsSpaces":false},"range":{"end":111,"line":2,"records":8,"start":20}}');
+INSERT INTO action_part VALUES(4,'parameter','step','read');
+INSERT INTO action_part VALUES(5,'implementation','generate','1');
+INSERT INTO action_part VALUES(5,'implementation','rules','2');
+INSERT INTO action_part VALUES(5,'parameter','rows','40');
+INSERT INTO action_part VALUES(5,'parameter','with.rules.columns.0.age.uniform.high','90.0');
+INSERT INTO action_part VALUES(5,'parameter','with.rules.columns.0.age.uniform.low','18.0');
+INSERT INTO action_part VALUES(5,'parameter','with.rules.columns.1.sex.choice.F','0.5');
+INSERT INTO action_part VALUES(5,'parameter','with.rules.columns.1.sex.choice.M','0.5');
+INSERT INTO action_part VALUES(5,'seed','salt','more');
+INSERT INTO action_part VALUES(5,'seed','seed','5');
+INSERT INTO action_part VALUES(6,'file','0.0','980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426');
+INSERT INTO action_part VALUES(6,'implementation','ingest','2');
+INSERT INTO action_part VALUES(6,'parameter','from.0','"people.csv"');
+INSERT INTO action_part VALUES(6,'parameter','missing','[]');
+INSERT INTO action_part VALUES(6,'parameter','on-error','"stop"');
+INSERT INTO action_part VALUES(7,'implementation','export','1');
+INSERT INTO action_part VALUES(7,'input','dataset.0','469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da');
+INSERT INTO action_part VALUES(7,'parameter','parameters','{"columns":["age","sex"],"delimiter":",","format":"csv","header":true,"missing":""}');
+INSERT INTO action_part VALUES(7,'parameter','step','write');
+INSERT INTO action_part VALUES(8,'implementation','export','1');
+INSERT INTO action_part VALUES(8,'input','from','469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da');
+INSERT INTO action_part VALUES(8,'input','pipeline facts','0255873ce0d12942bff02aa0eb286ec91da6dc259544b03785e7141cf0988908');
+INSERT INTO action_part VALUES(8,'parameter','card','false');
+INSERT INTO action_part VALUES(8,'parameter','origin','false');
+INSERT INTO action_part VALUES(8,'parameter','to','"out/people.csv"');
+INSERT INTO action_part VALUES(9,'implementation','split','2');
+INSERT INTO action_part VALUES(9,'input','partition.0','6aac852ea525e5ea2542ecf589fe2bf76bbb02ffd67cd276b4073516773bead3');
+INSERT INTO action_part VALUES(9,'input','plan.0','1bb074308119cd5eafbcd67936950e8cd987b41fcb8badebb04bf5551b4247aa');
+INSERT INTO action_part VALUES(9,'parameter','parameters','{"at":0,"schema":{"columns":[{"categories":["a","b","c","d","e","f","g","h"],"isUTC":false,"name":"name","roles":[],"type":"category"},{"categories":[],"isUTC":false,"name":"age","roles":[],"type":"int"},{"categories":["F","M"],"isUTC":false,"name":"sex","roles":[],"type":"category"},{"categories":["high","low"],"isUTC":false,"name":"income","roles":[],"type":"category"}]}}');
+INSERT INTO action_part VALUES(9,'parameter','step','cut');
+INSERT INTO action_part VALUES(10,'implementation','split','2');
+INSERT INTO action_part VALUES(10,'input','from','6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699');
+INSERT INTO action_part VALUES(10,'parameter','into.0.train','0.5');
+INSERT INTO action_part VALUES(10,'parameter','into.1.holdout','0.5');
+INSERT INTO action_part VALUES(10,'seed','salt','parts');
+INSERT INTO action_part VALUES(10,'seed','seed','5');
+INSERT INTO action_part VALUES(11,'implementation','generate','1');
+INSERT INTO action_part VALUES(11,'parameter','parameters','{"generator":"rules/2","keep":[],"options":{"columns":[{"age":{"uniform":{"high":90.0,"low":18.0}}},{"sex":{"choice":{"F":0.5,"M":0.5}}}]},"rows":30,"salt":"more","seed":"5","where":[]}');
+INSERT INTO action_part VALUES(11,'parameter','step','plan');
+INSERT INTO action_part VALUES(12,'implementation','generate','1');
+INSERT INTO action_part VALUES(12,'parameter','parameters','{"from":0,"generator":"rules/2","keep":[],"options":{"columns":[{"age":{"uniform":{"high":90.0,"low":18.0}}},{"sex":{"choice":{"F":0.5,"M":0.5}}}]},"salt":"more","seed":"5","table":"data","to":30,"where":[]}');
+INSERT INTO action_part VALUES(12,'parameter','step','sample');
+INSERT INTO action_part VALUES(13,'implementation','generate','1');
+INSERT INTO action_part VALUES(13,'implementation','rules','2');
+INSERT INTO action_part VALUES(13,'parameter','rows','30');
+INSERT INTO action_part VALUES(13,'parameter','with.rules.columns.0.age.uniform.high','90.0');
+INSERT INTO action_part VALUES(13,'parameter','with.rules.columns.0.age.uniform.low','18.0');
+INSERT INTO action_part VALUES(13,'parameter','with.rules.columns.1.sex.choice.F','0.5');
+INSERT INTO action_part VALUES(13,'parameter','with.rules.columns.1.sex.choice.M','0.5');
+INSERT INTO action_part VALUES(13,'seed','salt','more');
+INSERT INTO action_part VALUES(13,'seed','seed','5');
+INSERT INTO action_part VALUES(14,'implementation','export','1');
+INSERT INTO action_part VALUES(14,'input','dataset.0','3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea');
+INSERT INTO action_part VALUES(14,'parameter','parameters','{"columns":["age","sex"],"delimiter":",","format":"csv","header":true,"missing":""}');
+INSERT INTO action_part VALUES(14,'parameter','step','write');
+INSERT INTO action_part VALUES(15,'implementation','export','1');
+INSERT INTO action_part VALUES(15,'input','from','3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea');
+INSERT INTO action_part VALUES(15,'input','pipeline facts','7ce0b6c1a37d3b47b3feb2f010560ff3e93dd7ffb8b6f54419a9b7eed926a34f');
+INSERT INTO action_part VALUES(15,'parameter','card','false');
+INSERT INTO action_part VALUES(15,'parameter','origin','false');
+INSERT INTO action_part VALUES(15,'parameter','to','"out/people.csv"');
+CREATE TABLE result(
+  id INTEGER PRIMARY KEY, action INTEGER NOT NULL, run TEXT NOT NULL, created_ns INTEGER NOT NULL,
+  body TEXT NOT NULL) STRICT;
+INSERT INTO result VALUES(1,1,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491231019776,'{"artifacts":{"plan":[{"bytes":228,"digest":"8360f2034dcbe0c4cf7ababe82c7eed2153dcec4b14c643504d557ce3a105dde","kind":"statistics"}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(2,2,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491236778752,'{"artifacts":{},"value":{"ranges":[{"end":111,"line":2,"records":8,"start":20}],"sketch":{"dialect":{"decimalMark":46,"delimiter":44,"missing":[""],"quote":34,"ragged":"error","rejectsMisfits":false,"trimsSpaces":false},"hasHeader":true,"line":2,"names":["name","age","sex","income"],"start":20,"types":["text","int","text","text"]}},"warnings":[]}');
+INSERT INTO result VALUES(3,3,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491280226304,'{"artifacts":{"rows":[{"bytes":1378,"digest":"23da46ba8994f2a3e113f4bd7096965039269eb7fba3f363c10f503f7ed211c1","kind":"partition","rows":40}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(4,4,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491287340288,'{"artifacts":{"partition":[{"bytes":2130,"digest":"6aac852ea525e5ea2542ecf589fe2bf76bbb02ffd67cd276b4073516773bead3","kind":"partition","rows":8}]},"value":{"columns":[{"distinct":["a","b","c","d","e","f","g","h"],"fewestDecimals":9223372036854775807,"kept":"category","mostDecimals":-1,"present":8,"type":"text"},{"fewestDecimals":9223372036854775807,"kept":"int","mostDecimals":-1,"present":8,"type":"int"},{"distinct":["F","M"],"fewestDecimals":9223372036854775807,"kept":"category","mostDecimals":-1,"present":8,"type":"text"},{"distinct":["high","low"],"fewestDecimals":9223372036854775807,"kept":"category","mostDecimals":-1,"present":8,"type":"text"}],"profile":{"columns":[{"extent":{"length":{"_0":1,"_1":1}},"missing":0,"notNumbers":0,"rows":8},{"extent":{"int":{"_0":23,"_1":64}},"missing":0,"notNumbers":0,"rows":8},{"extent":{"length":{"_0":1,"_1":1}},"missing":0,"notNumbers":0,"rows":8},{"extent":{"length":{"_0":3,"_1":4}},"missing":0,"notNumbers":0,"rows":8}]},"rejects":[]},"warnings":[]}');
+INSERT INTO result VALUES(5,5,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491291007232,'{"artifacts":{"data":{"bytes":312,"digest":"469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da","kind":"dataset","rows":40}},"deliveries":[],"gates":[],"warnings":[]}');
+INSERT INTO result VALUES(6,6,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491299501824,'{"artifacts":{"data":{"bytes":503,"digest":"6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699","kind":"dataset","rows":8},"profile":{"bytes":347,"digest":"13c609f06e9df67afbfa1d55db00bbb3a74027e1b0a64c54384b39578ad7bf38","kind":"statistics"},"rejects":{"bytes":17,"digest":"8f8c381836ad1e37bf4087d0f4d1f1d2864581b55bc61e3f5b49cbe48f809fac","kind":"file","rows":0}},"deliveries":[],"gates":[],"warnings":[]}');
+INSERT INTO result VALUES(7,7,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491302941696,'{"artifacts":{"file":[{"bytes":815,"digest":"cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe","kind":"file","rows":40}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(8,8,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491307723776,'{"artifacts":{"file":{"bytes":815,"digest":"cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe","kind":"file","rows":40}},"deliveries":[{"artifact":{"bytes":815,"digest":"cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe","kind":"file","rows":40},"path":"out/people.csv","span":{"column":38,"file":"pipeline.yaml","length":14,"line":12}}],"gates":[],"warnings":[]}');
+INSERT INTO result VALUES(9,9,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491320300544,'{"artifacts":{"part0":[{"bytes":2042,"digest":"075369bf1f9ee981783cecdaef6df1aa90924fbecab4a0babe227ae35a5d989c","kind":"partition","rows":4}],"part1":[{"bytes":2042,"digest":"ff8072a2b5e9edd0f51019bfb3f3effdf101fb82da54e4501f69d127a7fb3baf","kind":"partition","rows":4}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(10,10,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f',1795648491323385856,'{"artifacts":{"holdout":{"bytes":503,"digest":"c4009dc0df51aaf5d1a01fb74e4942ee7ac8e8b36af7830ee6e0b0eac0b36cf8","kind":"dataset","rows":4},"train":{"bytes":503,"digest":"eab01a41250e7412fca69a35bbf2e32d174868c2df613c69b690a919b15a4ce5","kind":"dataset","rows":4}},"deliveries":[],"gates":[],"warnings":[]}');
+INSERT INTO result VALUES(11,11,'7f235dc7-7424-4a7f-afc0-582269ecef6f',1795648491468870144,'{"artifacts":{"plan":[{"bytes":228,"digest":"7aa0a16b38fe1e00326d4870993df3a7737f5110e0077a38a8f81358c82ef4f1","kind":"statistics"}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(12,12,'7f235dc7-7424-4a7f-afc0-582269ecef6f',1795648491520936960,'{"artifacts":{"rows":[{"bytes":1290,"digest":"d24e8da682979fc0633c7ab34db045fa3c9493e57e2cd03108cd5324e762ca5b","kind":"partition","rows":30}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(13,13,'7f235dc7-7424-4a7f-afc0-582269ecef6f',1795648491525540864,'{"artifacts":{"data":{"bytes":312,"digest":"3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea","kind":"dataset","rows":30}},"deliveries":[],"gates":[],"warnings":[]}');
+INSERT INTO result VALUES(14,14,'7f235dc7-7424-4a7f-afc0-582269ecef6f',1795648491543429888,'{"artifacts":{"file":[{"bytes":615,"digest":"dea5f4817e5f9c793de49753243989c043db1453b11dd8d687e78d3ee0c5203d","kind":"file","rows":30}]},"value":null,"warnings":[]}');
+INSERT INTO result VALUES(15,15,'7f235dc7-7424-4a7f-afc0-582269ecef6f',1795648491547468032,'{"artifacts":{"file":{"bytes":615,"digest":"dea5f4817e5f9c793de49753243989c043db1453b11dd8d687e78d3ee0c5203d","kind":"file","rows":30}},"deliveries":[{"artifact":{"bytes":615,"digest":"dea5f4817e5f9c793de49753243989c043db1453b11dd8d687e78d3ee0c5203d","kind":"file","rows":30},"path":"out/people.csv","span":{"column":38,"file":"pipeline.yaml","length":14,"line":12}}],"gates":[],"warnings":[]}');
+CREATE TABLE result_output(
+  result INTEGER NOT NULL, port TEXT NOT NULL, ordinal INTEGER NOT NULL, object INTEGER NOT NULL,
+  kind TEXT NOT NULL, rows INTEGER,
+  PRIMARY KEY(result, port, ordinal)) STRICT, WITHOUT ROWID;
+INSERT INTO result_output VALUES(1,'plan',0,1,'statistics',NULL);
+INSERT INTO result_output VALUES(3,'rows',0,2,'partition',40);
+INSERT INTO result_output VALUES(4,'partition',0,3,'partition',8);
+INSERT INTO result_output VALUES(5,'partitions',0,2,'partition',40);
+INSERT INTO result_output VALUES(5,'data',0,4,'dataset',40);
+INSERT INTO result_output VALUES(6,'partitions',0,3,'partition',8);
+INSERT INTO result_output VALUES(6,'data',0,5,'dataset',8);
+INSERT INTO result_output VALUES(6,'profile',0,6,'statistics',NULL);
+INSERT INTO result_output VALUES(6,'rejects',0,7,'file',0);
+INSERT INTO result_output VALUES(7,'file',0,8,'file',40);
+INSERT INTO result_output VALUES(8,'deliveries',0,8,'file',40);
+INSERT INTO result_output VALUES(8,'file',0,8,'file',40);
+INSERT INTO result_output VALUES(9,'part0',0,9,'partition',4);
+INSERT INTO result_output VALUES(9,'part1',0,10,'partition',4);
+INSERT INTO result_output VALUES(10,'partitions',0,9,'partition',4);
+INSERT INTO result_output VALUES(10,'partitions',1,10,'partition',4);
+INSERT INTO result_output VALUES(10,'holdout',0,11,'dataset',4);
+INSERT INTO result_output VALUES(10,'train',0,12,'dataset',4);
+INSERT INTO result_output VALUES(11,'plan',0,13,'statistics',NULL);
+INSERT INTO result_output VALUES(12,'rows',0,14,'partition',30);
+INSERT INTO result_output VALUES(13,'partitions',0,14,'partition',30);
+INSERT INTO result_output VALUES(13,'data',0,15,'dataset',30);
+INSERT INTO result_output VALUES(14,'file',0,16,'file',30);
+INSERT INTO result_output VALUES(15,'deliveries',0,16,'file',30);
+INSERT INTO result_output VALUES(15,'file',0,16,'file',30);
+CREATE TABLE run(
+  id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL,
+  started_ns INTEGER NOT NULL, ended_ns INTEGER, status TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+INSERT INTO run VALUES(1,'5480b6f1-3ae8-48bb-a1b1-0be35c414f4f','people',1795648491196920832,1795648491327523072,'succeeded','{"pipeline":"people","run":"5480b6f1-3ae8-48bb-a1b1-0be35c414f4f","seconds":0,"seed":5,"stages":[],"started":1795648491.1732945,"status":"succeeded"}');
+INSERT INTO run VALUES(2,'7f235dc7-7424-4a7f-afc0-582269ecef6f','people',1795648491443559680,1795648491571410432,'succeeded','{"pipeline":"people","run":"7f235dc7-7424-4a7f-afc0-582269ecef6f","seconds":0,"seed":5,"stages":[],"started":1795648491.430907,"status":"succeeded"}');
+INSERT INTO run VALUES(3,'e18e14a2-0088-4a88-be47-24092eabb377','people',1795648491664044800,1795648491697799168,'succeeded','{"pipeline":"people","run":"e18e14a2-0088-4a88-be47-24092eabb377","seconds":0,"seed":5,"stages":[],"started":1795648491.6593266,"status":"succeeded"}');
+CREATE TABLE run_stage(
+  run INTEGER NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+  status TEXT NOT NULL, action INTEGER, result INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY(run, ordinal)) STRICT, WITHOUT ROWID;
+INSERT INTO run_stage VALUES(1,0,'people','ingest','executed',6,6,'{"after":[],"artifacts":{"data":{"bytes":503,"digest":"6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699","kind":"dataset","rows":8},"profile":{"bytes":347,"digest":"13c609f06e9df67afbfa1d55db00bbb3a74027e1b0a64c54384b39578ad7bf38","kind":"statistics"},"rejects":{"bytes":17,"digest":"8f8c381836ad1e37bf4087d0f4d1f1d2864581b55bc61e3f5b49cbe48f809fac","kind":"file","rows":0}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"ingest","name":"people","outputs":["data","rejects","profile"],"seconds":0.09333326,"sources":[{"bytes":111,"digest":"980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426","name":"people.csv","path":"FOLDER/people.csv"}],"status":"executed","warnings":[],"why":[{"cause":"new","name":"people"}]}');
+INSERT INTO run_stage VALUES(1,1,'parts','split','executed',10,10,'{"after":[],"artifacts":{"holdout":{"bytes":503,"digest":"c4009dc0df51aaf5d1a01fb74e4942ee7ac8e8b36af7830ee6e0b0eac0b36cf8","kind":"dataset","rows":4},"train":{"bytes":503,"digest":"eab01a41250e7412fca69a35bbf2e32d174868c2df613c69b690a919b15a4ce5","kind":"dataset","rows":4}},"failure":[],"files":[],"gates":[],"inputs":[{"output":"data","role":"from","stage":"people"}],"kind":"split","name":"parts","outputs":["train","holdout"],"seconds":0.026029206000000003,"sources":[],"status":"executed","warnings":[],"why":[{"cause":"new","name":"parts"}]}');
+INSERT INTO run_stage VALUES(1,2,'more','generate','executed',5,5,'{"after":[],"artifacts":{"data":{"bytes":312,"digest":"469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da","kind":"dataset","rows":40}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"generate","name":"more","outputs":["data"],"seconds":0.08531527700000001,"sources":[],"status":"executed","warnings":[],"why":[{"cause":"new","name":"more"}]}');
+INSERT INTO run_stage VALUES(1,3,'publish','export','executed',8,8,'{"after":[],"artifacts":{"file":{"bytes":815,"digest":"cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe","kind":"file","rows":40}},"failure":[],"files":["out/people.csv"],"gates":[],"inputs":[{"output":"data","role":"from","stage":"more"}],"kind":"export","name":"publish","outputs":["file"],"seconds":0.023672977,"sources":[],"status":"executed","warnings":[],"why":[{"cause":"new","name":"publish"}]}');
+INSERT INTO run_stage VALUES(2,0,'people','ingest','cached',6,6,'{"after":[],"artifacts":{"data":{"bytes":503,"digest":"6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699","kind":"dataset","rows":8},"profile":{"bytes":347,"digest":"13c609f06e9df67afbfa1d55db00bbb3a74027e1b0a64c54384b39578ad7bf38","kind":"statistics"},"rejects":{"bytes":17,"digest":"8f8c381836ad1e37bf4087d0f4d1f1d2864581b55bc61e3f5b49cbe48f809fac","kind":"file","rows":0}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"ingest","name":"people","outputs":["data","rejects","profile"],"seconds":0.001197518,"sources":[{"bytes":111,"digest":"980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426","name":"people.csv","path":"FOLDER/people.csv"}],"status":"cached","warnings":[],"why":[]}');
+INSERT INTO run_stage VALUES(2,1,'parts','split','cached',10,10,'{"after":[],"artifacts":{"holdout":{"bytes":503,"digest":"c4009dc0df51aaf5d1a01fb74e4942ee7ac8e8b36af7830ee6e0b0eac0b36cf8","kind":"dataset","rows":4},"train":{"bytes":503,"digest":"eab01a41250e7412fca69a35bbf2e32d174868c2df613c69b690a919b15a4ce5","kind":"dataset","rows":4}},"failure":[],"files":[],"gates":[],"inputs":[{"output":"data","role":"from","stage":"people"}],"kind":"split","name":"parts","outputs":["train","holdout"],"seconds":0.0006803400000000001,"sources":[],"status":"cached","warnings":[],"why":[]}');
+INSERT INTO run_stage VALUES(2,2,'more','generate','executed',13,13,'{"after":[],"artifacts":{"data":{"bytes":312,"digest":"3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea","kind":"dataset","rows":30}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"generate","name":"more","outputs":["data"],"seconds":0.073300659,"sources":[],"status":"executed","warnings":[],"why":[{"cause":"parameter","name":"rows","new":"30","old":"40"}]}');
+INSERT INTO run_stage VALUES(2,3,'publish','export','executed',15,15,'{"after":[],"artifacts":{"file":{"bytes":615,"digest":"dea5f4817e5f9c793de49753243989c043db1453b11dd8d687e78d3ee0c5203d","kind":"file","rows":30}},"failure":[],"files":["out/people.csv"],"gates":[],"inputs":[{"output":"data","role":"from","stage":"more"}],"kind":"export","name":"publish","outputs":["file"],"seconds":0.039343403000000006,"sources":[],"status":"executed","warnings":[],"why":[{"cause":"input","name":"from (more.data)","new":"3601bb0cabaf37abb8a669c179d875519894601b0564c86a9731920fecee7bea","old":"469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da"},{"cause":"input","name":"pipeline facts","new":"7ce0b6c1a37d3b47b3feb2f010560ff3e93dd7ffb8b6f54419a9b7eed926a34f","old":"0255873ce0d12942bff02aa0eb286ec91da6dc259544b03785e7141cf0988908"}]}');
+INSERT INTO run_stage VALUES(3,0,'people','ingest','cached',6,6,'{"after":[],"artifacts":{"data":{"bytes":503,"digest":"6a89cb4e27b7bc3944685a611fa1e583694c6d77b58a3feddf16760754a03699","kind":"dataset","rows":8},"profile":{"bytes":347,"digest":"13c609f06e9df67afbfa1d55db00bbb3a74027e1b0a64c54384b39578ad7bf38","kind":"statistics"},"rejects":{"bytes":17,"digest":"8f8c381836ad1e37bf4087d0f4d1f1d2864581b55bc61e3f5b49cbe48f809fac","kind":"file","rows":0}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"ingest","name":"people","outputs":["data","rejects","profile"],"seconds":0.001218349,"sources":[{"bytes":111,"digest":"980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426","name":"people.csv","path":"FOLDER/people.csv"}],"status":"cached","warnings":[],"why":[]}');
+INSERT INTO run_stage VALUES(3,1,'parts','split','cached',10,10,'{"after":[],"artifacts":{"holdout":{"bytes":503,"digest":"c4009dc0df51aaf5d1a01fb74e4942ee7ac8e8b36af7830ee6e0b0eac0b36cf8","kind":"dataset","rows":4},"train":{"bytes":503,"digest":"eab01a41250e7412fca69a35bbf2e32d174868c2df613c69b690a919b15a4ce5","kind":"dataset","rows":4}},"failure":[],"files":[],"gates":[],"inputs":[{"output":"data","role":"from","stage":"people"}],"kind":"split","name":"parts","outputs":["train","holdout"],"seconds":0.0007385470000000001,"sources":[],"status":"cached","warnings":[],"why":[]}');
+INSERT INTO run_stage VALUES(3,2,'more','generate','cached',5,5,'{"after":[],"artifacts":{"data":{"bytes":312,"digest":"469bd27aeb17deef4d08361ef7189e8534960688dd33937a3dd841167b9076da","kind":"dataset","rows":40}},"failure":[],"files":[],"gates":[],"inputs":[],"kind":"generate","name":"more","outputs":["data"],"seconds":0.005229394,"sources":[],"status":"cached","warnings":[],"why":[]}');
+INSERT INTO run_stage VALUES(3,3,'publish','export','cached',8,8,'{"after":[],"artifacts":{"file":{"bytes":815,"digest":"cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe","kind":"file","rows":40}},"failure":[],"files":["out/people.csv"],"gates":[],"inputs":[{"output":"data","role":"from","stage":"more"}],"kind":"export","name":"publish","outputs":["file"],"seconds":0.014135537000000002,"sources":[],"status":"cached","warnings":[],"why":[{"cause":"missing","name":"out/people.csv"}]}');
+CREATE TABLE last_success(
+  pipeline TEXT NOT NULL, stage TEXT NOT NULL, action INTEGER NOT NULL,
+  PRIMARY KEY(pipeline, stage)) STRICT, WITHOUT ROWID;
+INSERT INTO last_success VALUES('people','more',5);
+INSERT INTO last_success VALUES('people','parts',10);
+INSERT INTO last_success VALUES('people','people',6);
+INSERT INTO last_success VALUES('people','publish',8);
+CREATE TABLE stat_memo(
+  path TEXT PRIMARY KEY, dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO stat_memo VALUES('FOLDER/out/people.csv',65024,16630255,815,1795648491683758559,1795648491687758559,X'cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe');
+INSERT INTO stat_memo VALUES('FOLDER/people.csv',65024,16630136,111,1795648464703866156,1795648464703866156,X'980e39be67af322c1c16f57680f011d51663646df5f824038fba92a795f40426');
+CREATE TABLE delivery(path TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO delivery VALUES('FOLDER/out/people.csv',X'cc64b4d98b1e218d8e9db961516b405e400039cf111d73aecf5192b7476849fe');
+CREATE TABLE lease(key BLOB PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+DELETE FROM sqlite_sequence;
+INSERT INTO sqlite_sequence VALUES('object',16);
+CREATE INDEX result_action ON result(action, id DESC);
+CREATE INDEX result_output_object ON result_output(object);
+CREATE INDEX run_stage_name ON run_stage(name, run DESC);
+COMMIT;
