@@ -136,30 +136,37 @@ package struct Engine: Sendable {
 
   /// The runs of a pipeline, newest first, with their stages.
   package func history(_ pipeline: String, limit: Int = 100) throws -> [RunRecord] {
-    try store.runs(pipeline: pipeline, limit: limit).compactMap { row in
-      // What cannot be read, damaged or from another time, is left out.
-      guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
-        return nil
-      }
-      // A run that was killed never wrote its end.
-      record.status =
-        RunRecord.Status(rawValue: row.status)
-        ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
-      record.seconds =
-        record.status == .running
-        ? Date().timeIntervalSince(row.started)
-        : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
-      record.stages = try store.stages(ofRun: row.uuid).compactMap {
-        try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
-      }
-      return record
+    try store.runs(pipeline: pipeline, limit: limit).compactMap(record)
+  }
+
+  /// The newest run whose name begins so, of the last hundred; the newest of all unless named.
+  package func run(_ name: String?, of pipeline: String) throws -> RunRecord? {
+    try store.runs(pipeline: pipeline).lazy.filter { name.map($0.uuid.hasPrefix) ?? true }
+      .compactMap { try? record($0) }.first
+  }
+
+  /// What cannot be read, damaged or from another time, is left out.
+  private func record(_ row: RunRow) throws -> RunRecord? {
+    guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else { return nil }
+    // A run that was killed never wrote its end.
+    record.status =
+      RunRecord.Status(rawValue: row.status)
+      ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+    record.seconds =
+      record.status == .running
+      ? Date().timeIntervalSince(row.started)
+      : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
+    record.stages = try store.stages(ofRun: row.uuid).compactMap {
+      try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
     }
+    return record
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.
-  package func present(_ graph: Graph) throws -> RunRecord {
-    let plan = try plan(graph)
-    return RunRecord(
+  package func present(_ graph: Graph) throws -> RunRecord { present(graph, try plan(graph)) }
+
+  func present(_ graph: Graph, _ plan: Plan) -> RunRecord {
+    RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: Date().timeIntervalSince1970, seconds: 0, status: .succeeded,
       stages: zip(graph.stages, plan.stages).map(Self.unchanged))

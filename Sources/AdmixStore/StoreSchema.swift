@@ -40,6 +40,11 @@ enum StoreSchema {
       mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE delivery(path TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE lease(key BLOB PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
     """
+    -- Who used a digest, and which stages a result was: lineage asks from the other end.
+    CREATE INDEX action_part_digest ON action_part(value) WHERE class IN ('input', 'file');
+    CREATE INDEX run_stage_action ON run_stage(action, run);
+    """,
   ]
 }

@@ -140,6 +140,22 @@ enum Session {
       ]), .usage)
   }
 
+  /// The run a person named by the first characters of its name, the newest unless named.
+  static func run(
+    _ name: String?, of graph: Graph, _ engine: Engine, _ pipeline: PipelineArguments
+  ) throws -> RunRecord {
+    if let record = try engine.run(name, of: graph.spec.name) { return record }
+    let problem: Diagnostic =
+      try engine.run(nil, of: graph.spec.name) == nil
+      ? .error(
+        "AX0314", "the pipeline '\(graph.spec.name)' has no runs", hint: pipeline.runCommand)
+      : .error(
+        "AX0314", "the pipeline '\(graph.spec.name)' has no run '\(name ?? "")'",
+        cause: "no run of the last hundred has a name that begins so",
+        hint: "'admix runs' lists them")
+    throw pipeline.fail(Diagnostics([problem]), .usage)
+  }
+
   private static func listed(_ names: [String]) -> String {
     let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
     return names.count > 12 ? shown + " and \(names.count - 12) more" : shown

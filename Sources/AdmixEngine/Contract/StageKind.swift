@@ -35,6 +35,13 @@ package protocol StageKind: Sendable {
   /// Carries one task out, synchronously, on one core.
   func perform(_ task: any TaskContext) throws -> TaskOutputs
 
+  /// Which columns each output is made from and how; nil where the kind does not say.
+  ///
+  /// - Parameters:
+  ///   - inputs: schemas by edge role; a role is absent where nothing is known.
+  ///   - outputs: schemas by output name, of those that are tables.
+  func lineage(of inputs: [String: Schema], outputs: [String: Schema]) -> ColumnLineage?
+
   /// Says in figures what a model that this stage made holds; nil where it makes none.
   func explain(_ model: Data) throws -> CheckReport?
 }

@@ -47,6 +47,8 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var files: [String]
   package var failure: [Diagnostic]
   package var failureReason: TaskFailure.Reason?
+  /// Seconds since 1970; nil where it never began, and in records of before this was kept.
+  package var started: Double? = nil
 }
 
 /// How a run ended.

@@ -69,6 +69,7 @@ struct Runner: Sendable {
       return Ended(record: record)
     }
     let begin = ContinuousClock.now
+    record.started = Date().timeIntervalSince1970
     var ended: Ended
     do {
       ended = try await carryOut(stage, done, record)

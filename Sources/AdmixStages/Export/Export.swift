@@ -110,7 +110,7 @@ package struct Export: StageKind {
   }
 
   /// The columns that are written.
-  private func chosen(_ schema: Schema) throws -> Schema {
+  func chosen(_ schema: Schema) throws -> Schema {
     guard let columns else {
       return Schema(schema.columns.filter { keepsOrigin || !Schema.isOrigin($0.name) })
     }
