@@ -241,3 +241,18 @@ extension Store {
     }
   }
 }
+
+extension Store {
+  /// What the engine wrote of each stage of a run, in the order of the graph.
+  package func stageBodies(ofRun uuid: String) throws -> [Data] {
+    try read { db in
+      try String.fetchAll(
+        db,
+        sql: """
+          SELECT body FROM run_stage WHERE run = (SELECT id FROM run WHERE uuid = ?)
+          ORDER BY ordinal
+          """, arguments: [uuid]
+      ).map { Data($0.utf8) }
+    }
+  }
+}

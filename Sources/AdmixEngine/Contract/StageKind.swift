@@ -24,6 +24,10 @@ package protocol StageKind: Sendable {
   /// new revision of one is a reason to run.
   var implementations: [String: Int] { get }
 
+  /// Whether it tells of the options behind its inputs, so that they are an input of their own; only of
+  /// a kind that uses pipeline facts.
+  var tellsParameters: Bool { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -50,6 +54,7 @@ extension StageKind {
   package var outputs: [String] { Self.description.outputs ?? [] }
   package var sources: [SourceRequest] { [] }
   package var implementations: [String: Int] { [:] }
+  package var tellsParameters: Bool { false }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
@@ -230,6 +235,8 @@ package struct PipelineFacts: Hashable, Sendable, Codable {
   package var seed: UInt64
   /// What the stages before this one are: name, kind, the names of their inputs, gates and reports.
   package var ancestry: [Ancestor]
+  /// The stage itself, where it tells of parameters.
+  package var own: Ancestor? = nil
 
   package struct Ancestor: Hashable, Sendable, Codable {
     package var stage: String
@@ -240,6 +247,11 @@ package struct PipelineFacts: Hashable, Sendable, Codable {
     package var report: Artifact?
     /// Names and digests of source files.
     package var sources: [String: Digest]
+    /// Options by path, as canonical JSON; without secrets, and without what can change no output. Nil
+    /// where nobody tells of them: then they are no reason to run.
+    package var parameters: [String: String]? = nil
+    /// Behaviour revisions of the kind and of what works for it; nil with the parameters.
+    package var revisions: [String: Int]? = nil
 
     package init(
       stage: String, kind: String, inputs: [String], rows: Int?, gates: [GateResult],

@@ -39,7 +39,10 @@ package struct ArtifactLineage {
 
   /// Every result that gave the digest, newest first.
   package func makings(of digest: Digest) throws -> [LineageAnswer.Maker] {
-    try store.makings(of: digest, limit: Self.mostMakings).map(maker)
+    var seen: Set<Int64> = []
+    return try store.makings(of: digest, limit: Self.mostMakings)
+      // What is put beside the project is an output too.
+      .filter { seen.insert($0.action.result ?? -$0.action.id).inserted }.map(maker)
   }
 
   private func lookUp(

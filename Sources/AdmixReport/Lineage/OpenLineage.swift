@@ -468,16 +468,3 @@ package struct OpenLineage {
       "facets/1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet", members)
   }
 }
-
-/// A file's name as strangers may see it: an absolute path would tell of somebody's machine.
-package enum PublicName {
-  package static func of(_ name: String) -> String {
-    if name.hasPrefix("/") || name.hasPrefix("~") {
-      return (name as NSString).lastPathComponent
-    }
-    // A way up and out of the project tells what lies around it.
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    return parts.contains("..") && !name.contains("://")
-      ? (name as NSString).lastPathComponent : name
-  }
-}

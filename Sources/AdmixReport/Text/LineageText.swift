@@ -121,8 +121,11 @@ package enum LineageText {
       let rows = artifact.rows.map { ", " + Numbers.count($0, "row") } ?? ""
       let name = maker.map { maker in
         let stage = maker.stage ?? "a stage whose run never ended"
-        return (maker.isTask ? "a task" : "\(stage), \(maker.output)")
-          + " (\(maker.kind)\(rows))"
+        let name =
+          ["partition", "delivery"].contains(maker.output)
+          ? "\(stage), \(maker.output == "partition" ? "a partition" : "a file written")"
+          : place(stage, maker.output)
+        return (maker.isTask ? "a task" : name) + " (\(maker.kind)\(rows))"
       }
       return (name ?? "\(artifact.kind.rawValue)\(rows)") + "  \(artifact.digest.short)"
     case .unknown(let digest): return "nothing on record made it  \(digest.short)"

@@ -34,6 +34,10 @@ package struct Export: StageKind {
       .optional(
         "card", .bool, default: false,
         "Writes a dataset card in Markdown and Croissant JSON-LD beside the file."),
+      .optional(
+        "attestation", .bool, default: false,
+        "Writes an in-toto statement with SLSA provenance beside the file: what it was made from, which `admix verify --attestation` checks."
+      ),
     ],
     outputs: ["file"], usesPipelineFacts: true,
     example: """
@@ -47,6 +51,9 @@ package struct Export: StageKind {
   let columns: [(name: String, span: SourceSpan)]?
   let keepsOrigin: Bool
   let hasCard: Bool
+  let hasAttestation: Bool
+
+  package var tellsParameters: Bool { hasAttestation }
 
   package init(_ options: OptionValues, report: inout Diagnostics) {
     let path = options["to"]
@@ -99,6 +106,7 @@ package struct Export: StageKind {
     }
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
+    hasAttestation = options["attestation"]?.bool ?? false
   }
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
@@ -146,6 +154,13 @@ package struct Export: StageKind {
     }
     var outputs = StageOutputs(
       ["file": file], deliveries: [Delivery(artifact: file, path: to, span: toSpan)])
+    if hasAttestation {
+      let statement = Attestation(path: to, file: file, facts: stage.pipeline).json
+      let artifact = try stage.artifacts.publish(
+        Data((statement.pretty + "\n").utf8), kind: .file, rows: nil)
+      outputs.deliveries.append(
+        Delivery(artifact: artifact, path: to + Attestation.ending, span: toSpan))
+    }
     guard hasCard else { return outputs }
     // What the card counts is a task per partition: the same columns count once.
     let counts = try await stage.run(
