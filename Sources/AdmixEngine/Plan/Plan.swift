@@ -235,6 +235,12 @@ package struct Planner: Sendable {
     for part in stage.spec.fingerprintParameters(kind: stage.description)
     // Not even the digest of a secret is for others: one may guess at it.
     where !part.value.hasPrefix("secret ") { parameters[part.name] = part.value }
+    // Where somebody's files lie is nobody's business; their digests say what they were.
+    let places = Set(stage.kind.sources.map { JSONValue.string($0.location).text })
+    for (path, value) in parameters where places.contains(value) {
+      guard case .string(let text)? = try? JSONValue(parsing: value) else { continue }
+      parameters[path] = JSONValue.string(PublicName.of(text)).text
+    }
     if stage.description.usesRandomness {
       parameters["seed"] = "\(seed(stage, graph.spec))"
       parameters["salt"] = JSONValue.string(salt(stage)).text
