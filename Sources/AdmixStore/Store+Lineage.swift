@@ -66,7 +66,8 @@ extension Store {
           SELECT DISTINCT value FROM action_part
           WHERE value BETWEEN ? AND ? AND class IN ('input', 'file') ORDER BY value LIMIT ?
           """, arguments: [low.hex, high.hex, limit])
-      let all = objects.compactMap { Digest(bytes: [UInt8]($0)) } + files.compactMap { Digest(hex: $0) }
+      let all =
+        objects.compactMap { Digest(bytes: [UInt8]($0)) } + files.compactMap { Digest(hex: $0) }
       return Array(Set(all).sorted().prefix(limit))
     }
   }

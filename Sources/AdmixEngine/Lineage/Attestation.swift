@@ -104,7 +104,8 @@ package struct Attestation: Hashable, Sendable {
     else { throw unfit("it states something else than what admix built") }
     guard let subjects = json["subject"]?.array, subjects.count == 1,
       let name = subjects.first?["name"]?.string, !name.isEmpty, !name.contains("/"),
-      name != "..", let digest = subjects.first?["digest"]?["sha256"]?.string.flatMap({
+      name != "..",
+      let digest = subjects.first?["digest"]?["sha256"]?.string.flatMap({
         Digest(hex: $0)
       })
     else { throw unfit("it has not one subject with a name and a SHA-256") }

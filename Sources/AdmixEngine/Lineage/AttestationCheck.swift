@@ -46,7 +46,8 @@ package struct AttestationCheck: Sendable {
       throw Refusal(
         kind: .unreadable,
         diagnostic: .error(
-          "AX0970", "'\(path)' is no attestation of an export", cause: "it is no JSON"))
+          "AX0970", "'\(path)' is no attestation of an export", cause: "it is no JSON",
+          hint: "name the file '….intoto.json' that an export with 'attestation: true' wrote"))
     }
     try checkSubject(statement, beside: path)
     return try checkRecord(statement, Digest(of: content), path)
@@ -55,7 +56,8 @@ package struct AttestationCheck: Sendable {
   private func checkSubject(_ statement: Attestation, beside path: String) throws {
     let folder = (path as NSString).deletingLastPathComponent
     let file = (folder as NSString).appendingPathComponent(statement.subject)
-    guard FileManager.default.fileExists(atPath: file), let found = SourceLocator.digest(file) else {
+    guard FileManager.default.fileExists(atPath: file), let found = SourceLocator.digest(file)
+    else {
       throw Refusal(
         kind: .missing,
         diagnostic: .error(
@@ -72,7 +74,8 @@ package struct AttestationCheck: Sendable {
         hint: "somebody changed the file or the statement; 'admix run' puts back what it wrote"))
   }
 
-  private func checkRecord(_ statement: Attestation, _ own: Digest, _ path: String) throws -> Finding
+  private func checkRecord(_ statement: Attestation, _ own: Digest, _ path: String) throws
+    -> Finding
   {
     let makings = try store.makings(of: statement.digest, limit: 100).filter {
       $0.action.scope == .stage && $0.action.kind == "export"

@@ -90,7 +90,8 @@ extension Engine {
     return LineageMap(
       present(graph, plan), graph: graph, store: store,
       deliveries: Dictionary(
-        plan.stages.map { ($0.name, $0.outputs?.deliveries ?? []) }) { first, _ in first },
+        plan.stages.map { ($0.name, $0.outputs?.deliveries ?? []) }
+      ) { first, _ in first },
       told: Set(graph.stages.map(\.name)))
   }
 

@@ -65,25 +65,48 @@ package enum LineageTarget: Hashable, Sendable {
     }
     // `data.csv` may be a file beside a stage that is called 'data'.
     if FileManager.default.fileExists(atPath: text) { return nil }
-    throw missing(rest, of: stage, schemas, tables)
+    // Of `stage.output.colum` the column is what was misspelt.
+    let output = stage.outputs.first { rest.hasPrefix($0 + ".") }
+    throw missing(rest, in: output, of: stage, schemas, tables)
   }
 
   private static func missing(
-    _ name: String, of stage: StageRecord, _ schemas: [String: Schema],
+    _ name: String, in output: String?, of stage: StageRecord, _ schemas: [String: Schema],
     _ tables: [String: ColumnLineage.Table]
   ) -> Diagnostic {
     let columns = stage.outputs.flatMap { output in
       schemas[output]?.names ?? tables[output]?.columns.keys.sorted() ?? []
     }
-    let near = Spelling.closest(to: name, among: stage.outputs + columns)
+    let column = output.map { String(name.dropFirst($0.count + 1)) } ?? name
+    let own = output.flatMap { schemas[$0]?.names } ?? []
+    if let near = output.flatMap({ output in
+      Spelling.closest(to: column, among: own).map { "\(output).\($0)" }
+    }) ?? Spelling.closest(to: name, among: stage.outputs + columns) {
+      return .error(
+        "AX0961", "stage '\(stage.name)' has no output and no column '\(name)'",
+        hint: "did you mean '\(stage.name).\(near)'?")
+    }
     let isKnown = !columns.isEmpty || stage.outputs.allSatisfy { tables[$0] != nil }
+    guard isKnown || stage.outputs.isEmpty else {
+      return .error(
+        "AX0964", "the columns of stage '\(stage.name)' are not known yet",
+        cause: "it has not run, and what it will give is known only then",
+        hint: "run the pipeline first; its outputs are \(listed(stage.outputs))")
+    }
+    let things = [("output", stage.outputs), ("column", columns)].filter { !$0.1.isEmpty }.map {
+      "the \($0.0)\($0.1.count == 1 ? "" : "s") \(listed($0.1))"
+    }
     return .error(
       "AX0961", "stage '\(stage.name)' has no output and no column '\(name)'",
-      cause: isKnown
-        ? nil : "its columns are not known before it has run",
-      hint: near.map { "did you mean '\(stage.name).\($0)'?" }
-        ?? (stage.outputs.isEmpty
-          ? nil : "its outputs are " + stage.outputs.map { "'\($0)'" }.joined(separator: ", ")))
+      hint: things.isEmpty
+        ? "it gives nothing that others could use" : "it has " + things.joined(separator: " and "))
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    var seen: Set<String> = []
+    let each = names.filter { seen.insert($0).inserted }
+    let shown = each.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
+    return each.count > 12 ? "\(shown) and \(each.count - 12) more" : shown
   }
 
   private static func file(_ text: String, _ map: LineageMap, root: String, folder: String) throws
@@ -144,7 +167,8 @@ package enum LineageTarget: Hashable, Sendable {
     if found.count > 1 {
       let shown = found.prefix(8).map { $0.short }.joined(separator: ", ")
       throw Diagnostic.error(
-        "AX0963", "'\(text)' begins the digests of \(found.count > 8 ? "more than 8" : "\(found.count)") things",
+        "AX0963",
+        "'\(text)' begins the digests of \(found.count > 8 ? "more than 8" : "\(found.count)") things",
         cause: "they are \(shown)\(found.count > 8 ? ", …" : "")",
         hint: "give more digits")
     }
@@ -152,7 +176,9 @@ package enum LineageTarget: Hashable, Sendable {
   }
 
   private static func unknown(_ text: String, _ map: LineageMap) -> Diagnostic {
-    let files = map.deliveries.values.joined().map(\.path) + map.record.stages.flatMap { $0.sources.map(\.name) }
+    let files =
+      map.deliveries.values.joined().map(\.path)
+      + map.record.stages.flatMap { $0.sources.map(\.name) }
     let near = Spelling.closest(to: text, among: map.record.stages.map(\.name) + files)
     return .error(
       "AX0960", "'\(text)' is no stage, column, digest or file that is known here",

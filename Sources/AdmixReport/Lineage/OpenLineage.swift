@@ -221,7 +221,9 @@ package struct OpenLineage {
       guard seen.insert(name).inserted else { return nil }
       let artifact = map[input.stage]?.artifacts[input.output]
       var members = dataset(Self.namespace, name, facets(schemas[input.role], artifact?.digest))
-      if isOver { members["inputFacets"] = inputFacets(stage, input, artifact, schemas[input.role]) }
+      if isOver {
+        members["inputFacets"] = inputFacets(stage, input, artifact, schemas[input.role])
+      }
       return .object(members)
     }
     // What the files hold is known once they are read.

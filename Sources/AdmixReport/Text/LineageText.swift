@@ -171,8 +171,10 @@ package enum LineageText {
 
   package static func mermaid(_ answer: LineageAnswer) -> String {
     func escaped(_ text: String) -> String {
-      text.replacing("&", with: "#amp;").replacing("\"", with: "#quot;").replacing("<", with: "#lt;")
-        .replacing(">", with: "#gt;").replacing("\n", with: " ")
+      text.replacing("&", with: "#amp;").replacing("\"", with: "#quot;").replacing(
+        "<", with: "#lt;"
+      )
+      .replacing(">", with: "#gt;").replacing("\n", with: " ")
     }
     var out = "flowchart LR\n"
     for (position, node) in answer.nodes.enumerated() {

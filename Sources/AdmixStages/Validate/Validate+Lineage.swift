@@ -9,8 +9,9 @@ extension Validate {
   package func lineage(of inputs: [String: Schema], outputs: [String: Schema]) -> ColumnLineage? {
     guard let table = inputs["of"] else { return nil }
     var reads: [ColumnLineage.Use] = []
-    func read(_ role: String, _ names: some Sequence<String>, _ how: ColumnLineage.How, _ note: String)
-    {
+    func read(
+      _ role: String, _ names: some Sequence<String>, _ how: ColumnLineage.How, _ note: String
+    ) {
       for name in names where inputs[role]?[name] != nil {
         let use = ColumnLineage.Use(.input(role), name, how, note)
         if !reads.contains(use) { reads.append(use) }

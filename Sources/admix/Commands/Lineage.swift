@@ -76,8 +76,12 @@ struct Lineage: AsyncParsableCommand {
         let answers = directions.map {
           map.columns($0, of: stage, output: output, column: column, followsIndirect: indirect)
         }
-        show(answers, ["type": "column", "stage": .string(stage), "output": .string(output),
-          "column": .string(column)])
+        show(
+          answers,
+          [
+            "type": "column", "stage": .string(stage), "output": .string(output),
+            "column": .string(column),
+          ])
       case .digest(let digest): try artifact(digest, nil, map)
       case .delivery(_, let path, let digest): try artifact(digest, path, map)
       case .file(let name, let digest): try artifact(digest, name, map)
