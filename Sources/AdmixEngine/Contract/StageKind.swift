@@ -247,8 +247,9 @@ package struct PipelineFacts: Hashable, Sendable, Codable {
     package var report: Artifact?
     /// Names and digests of source files.
     package var sources: [String: Digest]
-    /// Options by path, as canonical JSON; without secrets, and without what can change no output. Nil
-    /// where nobody tells of them: then they are no reason to run.
+    /// Options by path, as canonical JSON; without secrets, and without what can change no output.
+    ///
+    /// Nil where nobody tells of them: then they are no reason to run.
     package var parameters: [String: String]? = nil
     /// Behaviour revisions of the kind and of what works for it; nil with the parameters.
     package var revisions: [String: Int]? = nil

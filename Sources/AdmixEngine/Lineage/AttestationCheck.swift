@@ -121,8 +121,10 @@ package struct AttestationCheck: Sendable {
         hint: "its parameters or its layout were changed; 'admix run' puts back what it wrote"))
   }
 
-  /// The source files behind a result, from the record of a run that had it: what they were is part of
-  /// its fingerprint, so every such run says the same. Nil where no such run ever ended.
+  /// The source files behind a result, from the record of a run that had it.
+  ///
+  /// What they were is part of the fingerprint, so every such run says the same. Nil where no such run
+  /// ever ended.
   private func dependencies(of action: LineageAction) throws -> (
     files: [Attestation.Dependency], pipeline: String, stage: String
   )? {

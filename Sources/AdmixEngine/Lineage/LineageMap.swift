@@ -127,4 +127,17 @@ extension Engine {
     return LineageMap(
       record, graph: graph, store: store, deliveries: deliveries, told: told)
   }
+
+  /// A run that is under way, from the stages that have ended so far: for one who follows it.
+  ///
+  /// Of what an export writes only the data file is known before the run is recorded.
+  package func lineage(following record: RunRecord, _ graph: Graph) -> LineageMap {
+    let written = record.stages.compactMap { stage -> (String, [Delivery])? in
+      guard let path = stage.files.first, let artifact = stage.artifacts["file"] else { return nil }
+      return (stage.name, [Delivery(artifact: artifact, path: path)])
+    }
+    return LineageMap(
+      record, graph: graph, store: store, deliveries: Dictionary(written) { first, _ in first },
+      told: Set(graph.stages.map(\.name)))
+  }
 }

@@ -122,7 +122,9 @@ package enum LineageTarget: Hashable, Sendable {
     }
     for stage in map.record.stages {
       for source in stage.sources
-      where source.name == text || places.contains(path(source.path, from: root)) {
+      where source.name == text
+        || !source.path.isEmpty && places.contains(path(source.path, from: root))
+      {
         return .file(name: source.name, digest: source.digest)
       }
     }

@@ -202,10 +202,10 @@ package struct OpenLineage {
 
   /// RFC 3339 in UTC with milliseconds.
   static func time(_ seconds: Double) -> String {
-    let formatter = ISO8601DateFormatter()
-    formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
-    return formatter.string(from: Date(timeIntervalSince1970: seconds))
+    Date(timeIntervalSince1970: seconds).formatted(style)
   }
+
+  private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
   // MARK: Datasets
 
