@@ -118,7 +118,7 @@ extension Store {
   }
 
   /// The stages that took a digest as an input or a file, newest first.
-  package func uses(of digest: Digest, limit: Int = 1000) throws -> [LineageUse] {
+  package func uses(of digest: Digest, limit: Int = .max) throws -> [LineageUse] {
     try read { db in
       try Row.fetchAll(
         db.cachedStatement(
