@@ -216,6 +216,19 @@ extension Store {
     }
   }
 
+  /// The stage that an action stood for in the newest run that had it.
+  package func stage(of action: Int64) throws -> (pipeline: String, name: String)? {
+    try read { db in
+      try Row.fetchOne(
+        db.cachedStatement(
+          sql: """
+            SELECT run.pipeline, run_stage.name FROM run_stage JOIN run ON run.id = run_stage.run
+            WHERE run_stage.action = ? ORDER BY run_stage.run DESC LIMIT 1
+            """), arguments: [action]
+      ).map { (try $0.value(0), try $0.value(1)) }
+    }
+  }
+
   /// How many runs an action was part of, made or found.
   package func runCount(of action: Int64) throws -> Int {
     try read { db in

@@ -42,8 +42,8 @@ package struct LineageAnswer: Hashable, Sendable {
     package var isTask: Bool
     package var run: String
     package var made: Date
-    /// How many runs had it, made or found.
-    package var runs: Int
+    /// How many runs had it, made or found; nil where nobody counted.
+    package var runs: Int? = nil
   }
 
   package struct Edge: Hashable, Sendable {
@@ -59,7 +59,7 @@ package struct LineageAnswer: Hashable, Sendable {
   package var direction: Direction
   package private(set) var nodes: [Node] = []
   package private(set) var edges: [Edge] = []
-  /// How many tasks of each kind took an artifact, by position.
+  /// How many tasks of each kind took the artifact that was asked for, by position.
   package var tasks: [Int: [String: Int]] = [:]
   private var index: [Node: Int] = [:]
   private var seen: Set<Edge> = []

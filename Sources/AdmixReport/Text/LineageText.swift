@@ -139,7 +139,7 @@ package enum LineageText {
       ? "a task of \(maker.kind)"
       : (maker.stage.map { "\($0).\(maker.output)" } ?? "a stage of kind \(maker.kind)")
     let pipeline = maker.pipeline.map { " of \($0)" } ?? ""
-    let times = maker.runs > 1 ? ", in \(maker.runs) runs so far" : ""
+    let times = maker.runs.map { $0 > 1 ? ", in \($0) runs so far" : "" } ?? ""
     let now = isPresent ? "" : "; not part of the present plan"
     return
       "made by \(stage)\(pipeline) in run \(maker.run.prefix(8)), \(PlanText.time(maker.made.timeIntervalSince1970))\(times)\(now)\n"
@@ -266,7 +266,7 @@ package enum LineageText {
       "pipeline": JSONValue(maker.pipeline), "stage": JSONValue(maker.stage),
       "kind": .string(maker.kind), "output": .string(maker.output), "isTask": .bool(maker.isTask),
       "run": .string(maker.run), "made": .string(PlanText.time(maker.made.timeIntervalSince1970)),
-      "runs": JSONValue(maker.runs),
+      "runs": maker.runs.map { JSONValue($0) } ?? .null,
     ])
   }
 }
