@@ -80,6 +80,19 @@ struct LineageTests {
     let used = try JSONValue(parsing: users.out)["answers"]?.array?.first?["nodes"]?.array ?? []
     #expect(used.contains { $0["digest"]?.string == old })
 
+    // Of a run with other options the stages are told, and of its columns what still holds.
+    let text = try product.read("pipeline.yaml")
+    try product.write(
+      text.replacingOccurrences(of: "- uncount: applicants", with: "- filter: applicants > 9"),
+      to: "other.yaml")
+    let newest = try JSONValue(parsing: product.admix("runs", "--json").out)["runs"]?.array?.first
+    let run = String(try #require(newest?["run"]?.string).prefix(8))
+    let recorded = try product.admix("lineage", "other.yaml", "blend.gender", "--run", run)
+    #expect(recorded.out.contains("not known: its options were others"), "\(recorded.out)")
+    let beyond = try product.admix(
+      "lineage", "other.yaml", "counts.gender", "--down", "--indirect", "--run", run)
+    #expect(beyond.out.contains("publish.file.gender"), "\(beyond.out)")
+
     // An export is known by its path, and a copy of it by its bytes.
     try FileManager.default.copyItem(
       atPath: product.folder.path + "/out/admissions.parquet",
@@ -329,6 +342,11 @@ struct LineageTests {
     let product = try admissions(pipeline)
     let other = try admissions(pipeline)
     let path = "out/admissions.parquet.intoto.json"
+    // Where the source lies is no difference.
+    try other.write(
+      other.read("pipeline.yaml").replacingOccurrences(
+        of: "from: admissions.csv", with: "from: \(other.folder.path)/admissions.csv"),
+      to: "pipeline.yaml")
     for one in [product, other] {
       let run = try one.admix(
         "run", "--quiet", "--jobs", one === product ? "1" : "3", environment: ["KEY": key])
@@ -339,6 +357,11 @@ struct LineageTests {
     #expect(try text == other.read(path))
     #expect(!text.contains(key) && !text.contains(Digest(of: "\"\(key)\"").hex))
     #expect(!text.contains(Digest(of: key).hex) && !text.contains(product.folder.path))
+    for format in ["openlineage", "prov"] {
+      let told = try other.admix(
+        "lineage", "--format", format, environment: ["KEY": key])
+      #expect(told.out.contains("admissions.csv") && !told.out.contains(other.folder.path))
+    }
 
     func verify(_ file: String, _ more: String = "") throws -> (Int32, String) {
       let answer = try product.shell(

@@ -33,10 +33,13 @@ extension LineageMap {
   private func usedBy(
     _ place: Place, _ answer: inout LineageAnswer, _ open: inout [Place], _ followsIndirect: Bool
   ) {
+    let here = answer.add(node(place)).position
     guard let stage = self[place.stage],
       let table = columns(of: place.stage)?.tables[place.output]
-    else { return }
-    let here = answer.add(node(place)).position
+    else {
+      answer.untold[here] = silence(of: place.stage)
+      return
+    }
     let uses = (place.column.flatMap { table.columns[$0] } ?? []) + table.whole
     for use in uses {
       let isIndirect = !use.how.isDirect
@@ -70,7 +73,18 @@ extension LineageMap {
   ) {
     let here = answer.add(node(place)).position
     for (stage, roles) in users(of: place) {
-      guard let lineage = columns(of: stage.name) else { continue }
+      guard let lineage = columns(of: stage.name) else {
+        // What it does with the column nobody knows; it may be anything.
+        guard stage.name != place.stage else { continue }
+        for output in stage.outputs {
+          let whole = Place(stage: stage.name, output: output, column: nil)
+          let next = answer.add(node(whole))
+          answer.untold[next.position] = silence(of: stage.name)
+          for role in roles.values.sorted() { answer.connect(here, next.position, role) }
+          if followsIndirect { open.append(whole) }
+        }
+        continue
+      }
       for (output, table) in lineage.tables.sorted(by: { $0.key < $1.key }) {
         if stage.name == place.stage, output != place.output { continue }
         // Columns in the order of the table, where its schema is known.

@@ -61,6 +61,8 @@ package struct LineageAnswer: Hashable, Sendable {
   package private(set) var edges: [Edge] = []
   /// How many tasks of each kind took the artifact that was asked for, by position.
   package var tasks: [Int: [String: Int]] = [:]
+  /// Why nothing more is known of a node, by position.
+  package var untold: [Int: String] = [:]
   private var index: [Node: Int] = [:]
   private var seen: Set<Edge> = []
 

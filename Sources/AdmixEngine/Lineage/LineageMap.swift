@@ -41,6 +41,9 @@ package final class LineageMap {
 
   package subscript(stage: String) -> StageRecord? { positions[stage].map { record.stages[$0] } }
 
+  /// Whether the stage's options are known to be those of the pipeline file.
+  package func isTold(_ stage: String) -> Bool { told.contains(stage) }
+
   /// The stages that take something from this one, in the order of the graph.
   package func consumers(of stage: String) -> [StageRecord] {
     (consumers[stage] ?? []).map { record.stages[$0] }
@@ -80,6 +83,22 @@ package final class LineageMap {
     }
     knownLineage[name] = lineage
     return lineage
+  }
+}
+
+extension LineageMap {
+  /// Why nothing is said of a stage's columns; nil where something is.
+  package func silence(of name: String) -> String? {
+    if columns(of: name) != nil { return nil }
+    guard let stage = self[name], isTold(name) else {
+      return "its options were others than they are in the pipeline file now"
+    }
+    let inputs = inputSchemas(of: stage)
+    let isKnown =
+      stage.inputs.allSatisfy { inputs[$0.role] != nil }
+      && (stage.outputs.isEmpty || stage.artifacts[stage.outputs[0]] != nil)
+    return isKnown
+      ? "a stage of kind '\(stage.kind)' does not say" : "it is known once the stage has run"
   }
 }
 

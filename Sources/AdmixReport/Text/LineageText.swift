@@ -28,6 +28,9 @@ package enum LineageText {
       guard isNew else { continue }
       var next: [(depth: Int, label: String, node: Int)] = []
       var files = 0
+      if let reason = answer.untold[position] {
+        out += indent + "  not known: \(reason)\n"
+      }
       for (words, group) in deciding(below, answer, isUp) {
         out += indent + "  decided by " + group + " (" + words + ")\n"
       }
@@ -200,6 +203,7 @@ package enum LineageText {
           if let tasks = answer.tasks[position] {
             members["tasks"] = .object(tasks.mapValues { JSONValue($0) })
           }
+          if let reason = answer.untold[position] { members["notKnown"] = .string(reason) }
           return .object(members)
         }),
       "edges": .array(
