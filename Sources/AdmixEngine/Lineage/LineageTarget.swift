@@ -90,7 +90,8 @@ package enum LineageTarget: Hashable, Sendable {
     guard isKnown || stage.outputs.isEmpty else {
       return .error(
         "AX0964", "the columns of stage '\(stage.name)' are not known yet",
-        cause: "it has not run, and what it will give is known only then",
+        cause:
+          "it has not run as the pipeline file has it now, and what it gives is known only then",
         hint: "run the pipeline first; its outputs are \(listed(stage.outputs))")
     }
     let things = [("output", stage.outputs), ("column", columns)].filter { !$0.1.isEmpty }.map {
