@@ -220,9 +220,10 @@ package struct Engine: Sendable {
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.
-  package func present(_ graph: Graph) throws -> RunRecord {
-    let plan = try plan(graph)
-    return RunRecord(
+  package func present(_ graph: Graph) throws -> RunRecord { present(graph, try plan(graph)) }
+
+  func present(_ graph: Graph, _ plan: Plan) -> RunRecord {
+    RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: Date().timeIntervalSince1970, seconds: 0, status: .succeeded,
       stages: zip(graph.stages, plan.stages).map(Self.unchanged))

@@ -56,6 +56,9 @@ enum StoreSchema {
     CREATE TABLE result_task(result INTEGER PRIMARY KEY, keys BLOB NOT NULL) STRICT;
     CREATE INDEX result_run ON result(run);
     CREATE INDEX run_stage_result ON run_stage(result);
+    -- Who used a digest, and which stages a result was: lineage asks from the other end.
+    CREATE INDEX action_part_digest ON action_part(value) WHERE class IN ('input', 'file');
+    CREATE INDEX run_stage_action ON run_stage(action, run);
     """,
   ]
 }

@@ -191,20 +191,35 @@ enum Session {
       ]), .usage)
   }
 
-  private static func listed(_ names: [String]) -> String {
-    let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
-    return names.count > 12 ? shown + " and \(names.count - 12) more" : shown
+  /// The run a person named by the first characters of its name, the newest unless named.
+  static func run(
+    _ name: String?, of graph: Graph, _ engine: Engine, _ pipeline: PipelineArguments
+  ) throws -> RunRecord {
+    let uuid = try runName(name ?? "latest", of: graph, engine, pipeline)
+    let record = try open(pipeline) { try engine.record(of: uuid, graph.spec.name) }
+    if let record { return record }
+    throw pipeline.fail(
+      Diagnostics([
+        .error(
+          "AX0903", "the store is damaged",
+          cause: "the record of run \(uuid.prefix(8)) cannot be read",
+          hint: "admix run --force all makes another")
+      ]), .storeUnusable)
   }
 
-  /// The run a person named: by its first characters, a tag, or `latest`.
-  static func run(_ name: String, of graph: Graph, _ engine: Engine, _ pipeline: PipelineArguments)
-    throws -> String
-  {
+  static func runName(
+    _ name: String, of graph: Graph, _ engine: Engine, _ pipeline: PipelineArguments
+  ) throws -> String {
     do {
       return try RunName(name).resolve(in: engine.store, pipeline: graph.spec.name)
     } catch let problem as Diagnostic {
       throw pipeline.fail(Diagnostics([problem]), .usage)
     } catch { throw explained(error, pipeline) }
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
+    return names.count > 12 ? shown + " and \(names.count - 12) more" : shown
   }
 
   static func document(_ record: RunRecord, _ engine: Engine) -> RunDocument {

@@ -125,5 +125,14 @@ struct MainJobTests {
     let again = try product.admix(
       "run", "adult/pipeline.yaml", "--json", "--distdir", adult.path)
     #expect(try Set(statuses(again).values) == ["cached"])
+    // Of a column that no rule names: the source at one end, the export at the other.
+    let column = try product.admix("lineage", "adult", "publish.fnlwgt")
+    #expect(column.out.contains("adult.data, column fnlwgt"), "\(column.out)\(column.err)")
+    let below = try product.admix("lineage", "adult", "census.fnlwgt", "--down")
+    #expect(below.out.contains("writes: out/adult-income.parquet"), "\(below.out)")
+    // A copy of the source, known by its bytes alone.
+    let source = try product.admix(
+      "lineage", "adult", adult.appendingPathComponent("adult.data").path, "--down")
+    #expect(source.out.contains("publish.file (export, 40,000 rows)"), "\(source.out)")
   }
 }

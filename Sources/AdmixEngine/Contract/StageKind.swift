@@ -28,6 +28,10 @@ package protocol StageKind: Sendable {
   /// options do not make it draw any, is not.
   var drawsRandomNumbers: Bool { get }
 
+  /// Whether it tells of the options behind its inputs, so that they are an input of their own; only of
+  /// a kind that uses pipeline facts.
+  var tellsParameters: Bool { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -39,6 +43,13 @@ package protocol StageKind: Sendable {
   /// Carries one task out, synchronously, on one core.
   func perform(_ task: any TaskContext) throws -> TaskOutputs
 
+  /// Which columns each output is made from and how; nil where the kind does not say.
+  ///
+  /// - Parameters:
+  ///   - inputs: schemas by edge role; a role is absent where nothing is known.
+  ///   - outputs: schemas by output name, of those that are tables.
+  func lineage(of inputs: [String: Schema], outputs: [String: Schema]) -> ColumnLineage?
+
   /// Says in figures what a model that this stage made holds; nil where it makes none.
   func explain(_ model: Data) throws -> CheckReport?
 }
@@ -48,6 +59,7 @@ extension StageKind {
   package var sources: [SourceRequest] { [] }
   package var implementations: [String: Int] { [:] }
   package var drawsRandomNumbers: Bool { Self.description.usesRandomness }
+  package var tellsParameters: Bool { false }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
@@ -230,6 +242,8 @@ package struct PipelineFacts: Hashable, Sendable, Codable {
   package var seed: UInt64
   /// What the stages before this one are: name, kind, the names of their inputs, gates and reports.
   package var ancestry: [Ancestor]
+  /// The stage itself, where it tells of parameters.
+  package var own: Ancestor? = nil
 
   package struct Ancestor: Hashable, Sendable, Codable {
     package var stage: String
@@ -240,6 +254,12 @@ package struct PipelineFacts: Hashable, Sendable, Codable {
     package var report: Artifact?
     /// Names and digests of source files.
     package var sources: [String: Digest]
+    /// Options by path, as canonical JSON; without secrets, and without what can change no output.
+    ///
+    /// Nil where nobody tells of them: then they are no reason to run.
+    package var parameters: [String: String]? = nil
+    /// Behaviour revisions of the kind and of what works for it; nil with the parameters.
+    package var revisions: [String: Int]? = nil
 
     package init(
       stage: String, kind: String, inputs: [String], rows: Int?, gates: [GateResult],

@@ -239,19 +239,47 @@ package struct Planner: Sendable {
     -> PipelineFacts
   {
     let names = graph.ancestors(of: stage.name)
-    return PipelineFacts(
+    let tells = stage.kind.tellsParameters
+    var facts = PipelineFacts(
       name: graph.spec.name, description: graph.spec.description, seed: graph.spec.seed,
-      ancestry: graph.stages.filter { names.contains($0.name) }.map { ancestor in
-        let known = plan(ancestor.name)
-        return PipelineFacts.Ancestor(
-          stage: ancestor.name, kind: ancestor.description.name,
-          inputs: ancestor.inputs.map { "\($0.stage).\($0.output)" },
-          rows: ancestor.kind.outputs.first.flatMap { known?.outputs?.artifacts[$0]?.rows },
-          gates: known?.outputs?.gates ?? [], report: known?.outputs?.artifacts["report"],
-          sources: Dictionary(
-            (known?.sources ?? []).joined().map { ($0.name, $0.digest) },
-            uniquingKeysWith: { first, _ in first }))
+      ancestry: graph.stages.filter { names.contains($0.name) }.map {
+        ancestor($0, graph, plan($0.name), tellsParameters: tells)
       })
+    if tells { facts.own = ancestor(stage, graph, nil, tellsParameters: true) }
+    return facts
+  }
+
+  private static func ancestor(
+    _ stage: Graph.Stage, _ graph: Graph, _ known: Plan.Stage?, tellsParameters: Bool
+  ) -> PipelineFacts.Ancestor {
+    var ancestor = PipelineFacts.Ancestor(
+      stage: stage.name, kind: stage.description.name,
+      inputs: stage.inputs.map { "\($0.stage).\($0.output)" },
+      rows: stage.kind.outputs.first.flatMap { known?.outputs?.artifacts[$0]?.rows },
+      gates: known?.outputs?.gates ?? [], report: known?.outputs?.artifacts["report"],
+      sources: Dictionary(
+        (known?.sources ?? []).joined().map { ($0.name, $0.digest) },
+        uniquingKeysWith: { first, _ in first }))
+    guard tellsParameters else { return ancestor }
+    var parameters: [String: String] = [:]
+    for part in stage.spec.fingerprintParameters(kind: stage.description)
+    // Not even the digest of a secret is for others: one may guess at it.
+    where !part.value.hasPrefix("secret ") { parameters[part.name] = part.value }
+    // Where somebody's files lie is nobody's business; their digests say what they were.
+    let places = Set(stage.kind.sources.map { JSONValue.string($0.location).text })
+    for (path, value) in parameters where places.contains(value) {
+      guard case .string(let text)? = try? JSONValue(parsing: value) else { continue }
+      parameters[path] = JSONValue.string(PublicName.of(text)).text
+    }
+    if stage.kind.drawsRandomNumbers {
+      parameters["seed"] = "\(seed(stage, graph.spec))"
+      parameters["salt"] = JSONValue.string(salt(stage)).text
+    }
+    ancestor.parameters = parameters
+    ancestor.revisions = stage.kind.implementations.merging([
+      stage.description.name: stage.description.revision
+    ]) { $1 }
+    return ancestor
   }
 }
 

@@ -51,6 +51,8 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var tasks: TaskCounts?
   package var failure: [Diagnostic]
   package var failureReason: TaskFailure.Reason?
+  /// Seconds since 1970; nil where it never began, and in records of before this was kept.
+  package var started: Double? = nil
 }
 
 package struct TaskCounts: Hashable, Sendable, Codable {

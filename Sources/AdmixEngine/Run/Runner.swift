@@ -63,6 +63,7 @@ struct Runner: Sendable {
       record.status = .gated
       return Ended(record: record)
     }
+    record.started = Date().timeIntervalSince1970
     var attempt = 1
     while true {
       guard parents.allSatisfy(\.isDone), !halt.wantsToStop, !run.control.wantsToStop else {

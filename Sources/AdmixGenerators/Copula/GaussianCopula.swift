@@ -29,7 +29,7 @@ package struct GaussianCopula: Generator {
       "Cario and Nelson, Modeling and generating random vectors with arbitrary marginal distributions and correlation matrix (1997); Xiao, Evaluating correlation coefficient for Nataf transformation (2014); Higham, Computing the nearest correlation matrix (2002)."
   )
 
-  private let text: TextPolicy
+  let text: TextPolicy
 
   package init(_ options: Node, report: inout Diagnostics) {
     text = options["text"]?.text.flatMap(TextPolicy.init(rawValue:)) ?? .learn

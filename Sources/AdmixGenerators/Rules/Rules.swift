@@ -99,7 +99,7 @@ package struct Rules: Generator {
   }
 
   /// In the order they are made in, and where each of them comes in the table.
-  private let columns: [RuleColumn]
+  let columns: [RuleColumn]
   private let schema: Schema
   private let json: JSONValue
 

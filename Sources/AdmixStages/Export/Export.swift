@@ -34,6 +34,10 @@ package struct Export: StageKind {
       .optional(
         "card", .bool, default: false,
         "Writes a dataset card in Markdown and Croissant JSON-LD beside the file."),
+      .optional(
+        "attestation", .bool, default: false,
+        "Writes an in-toto statement with SLSA provenance beside the file: what it was made from, which `admix verify --attestation` checks."
+      ),
     ],
     outputs: ["file"], usesPipelineFacts: true,
     example: """
@@ -48,6 +52,9 @@ package struct Export: StageKind {
   private let from: (name: String, span: SourceSpan)
   let keepsOrigin: Bool
   let hasCard: Bool
+  let hasAttestation: Bool
+
+  package var tellsParameters: Bool { hasAttestation }
 
   package init(_ options: OptionValues, report: inout Diagnostics) {
     let path = options["to"]
@@ -108,6 +115,7 @@ package struct Export: StageKind {
     from = options["from"].map { ($0.text ?? "", $0.span) } ?? ("", options.span)
     keepsOrigin = options["origin"]?.bool ?? false
     hasCard = options["card"]?.bool ?? false
+    hasAttestation = options["attestation"]?.bool ?? false
   }
 
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
@@ -119,7 +127,7 @@ package struct Export: StageKind {
   }
 
   /// The columns that are written.
-  private func chosen(_ schema: Schema) throws -> Schema {
+  func chosen(_ schema: Schema) throws -> Schema {
     guard let columns else {
       let all = schema.columns.filter { keepsOrigin || !Schema.isOrigin($0.name) }
       guard !all.isEmpty else {
@@ -164,6 +172,13 @@ package struct Export: StageKind {
     }
     var outputs = StageOutputs(
       ["file": file], deliveries: [Delivery(artifact: file, path: to, span: toSpan)])
+    if hasAttestation {
+      let statement = Attestation(path: to, file: file, facts: stage.pipeline).json
+      let artifact = try stage.artifacts.publish(
+        Data((statement.pretty + "\n").utf8), kind: .file, rows: nil)
+      outputs.deliveries.append(
+        Delivery(artifact: artifact, path: to + Attestation.ending, span: toSpan))
+    }
     guard hasCard else { return outputs }
     // What the card counts is a task per partition: the same columns count once.
     let counts = try await stage.run(

@@ -33,8 +33,8 @@ package struct Split: StageKind {
 
   private let parts: [(name: String, size: Double)]
   private let isShares: Bool
-  private let stratify: [(name: String, span: SourceSpan)]
-  private let group: (name: String, span: SourceSpan)?
+  let stratify: [(name: String, span: SourceSpan)]
+  let group: (name: String, span: SourceSpan)?
   private let span: SourceSpan
 
   package init(_ options: OptionValues, report: inout Diagnostics) {

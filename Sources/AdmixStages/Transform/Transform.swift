@@ -29,6 +29,7 @@ package struct Transform: StageKind {
 
   private let steps: [Step]
   private let keys: [String: String]
+  var operations: [Operation] { steps.map(\.operation) }
 
   package init(_ options: OptionValues, report: inout Diagnostics) {
     var keys: [String: String] = [:]

@@ -24,17 +24,7 @@ struct Report: AsyncParsableCommand {
   func run() async throws {
     let graph = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
-    let name = try Session.run(run ?? "latest", of: graph, engine, pipeline)
-    let record = try Session.open(pipeline) { try engine.record(of: name, graph.spec.name) }
-    guard let record else {
-      throw pipeline.fail(
-        Diagnostics([
-          .error(
-            "AX0903", "the store is damaged",
-            cause: "the record of run \(name.prefix(8)) cannot be read",
-            hint: "admix run --force all makes another")
-        ]), .storeUnusable)
-    }
+    let record = try Session.run(run, of: graph, engine, pipeline)
     let document = Session.document(record, engine)
     if pipeline.json {
       Terminal.out(try JSONValue(encoding: document).pretty + "\n")

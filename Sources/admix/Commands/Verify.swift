@@ -11,6 +11,11 @@ struct Verify: AsyncParsableCommand {
 
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
+  @Option(
+    help: .init(
+      "Checks this statement of an export instead: its file's bytes, and its sources as the store recorded them.",
+      valueName: "file"), completion: .file())
+  var attestation: String?
 
   @Flag(
     help:
@@ -22,6 +27,10 @@ struct Verify: AsyncParsableCommand {
     // Which store it is follows from the file.
     _ = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
+    if let attestation {
+      try check(attestation, engine)
+      return
+    }
     let line = ProgressLine(isShown: Terminal.errorCanRedraw && !pipeline.json)
     let check = try Session.open(pipeline) {
       defer { line.clear() }
@@ -88,5 +97,36 @@ struct Verify: AsyncParsableCommand {
       ),
       "repaired": .bool(check.isRepaired),
     ])
+  }
+
+  private func check(_ path: String, _ engine: Engine) throws {
+    defer { engine.store.close() }
+    let finding: AttestationCheck.Finding
+    do {
+      finding = try AttestationCheck(store: engine.store).check(path)
+    } catch let refusal as AttestationCheck.Refusal {
+      let outcome: Outcome =
+        switch refusal.kind {
+        case .unreadable: .usage
+        case .missing: .inputMissing
+        case .mismatch: .storeUnusable
+        }
+      throw pipeline.fail(Diagnostics([refusal.diagnostic]), outcome)
+    } catch { throw Session.explained(error, pipeline) }
+    if pipeline.json {
+      Terminal.out(
+        JSONValue.object([
+          "attestation": .string(path), "subject": .string(finding.subject),
+          "digest": .string(finding.digest.hex), "pipeline": JSONValue(finding.pipeline),
+          "stage": JSONValue(finding.stage), "run": .string(finding.run),
+          "dependencies": JSONValue(finding.dependencies),
+        ]).pretty + "\n")
+    } else {
+      let stage = finding.stage.map { "'\($0)'" } ?? "an export"
+      let pipeline = finding.pipeline.map { " of \($0)" } ?? ""
+      Terminal.out(
+        "\(finding.subject) is what \(stage)\(pipeline) made in run \(finding.run.prefix(8)), from \(Numbers.count(finding.dependencies, "source"))\n"
+      )
+    }
   }
 }

@@ -22,7 +22,7 @@ enum Outcome: Int32, Error, CaseIterable {
     case .specInvalid: "the pipeline file is wrong"
     case .gateFailed: "a gate failed"
     case .stale: "stale: `status --exit-code`, `plan --exit-code`, `show` of what is not made"
-    case .storeUnusable: "the store is damaged or cannot be used"
+    case .storeUnusable: "the store is damaged or cannot be used, or an attestation does not hold"
     case .inputMissing: "an input is missing, or changed during the run"
     case .waitedTooLong: "waited too long for another run"
     case .notDeterministic: "a task gave something else the second time: `run --check-determinism`"
