@@ -204,7 +204,9 @@ struct Marker {
         """, arguments: [run.id, run.uuid])
   }
 
-  private mutating func keep(_ why: Cleanup.Keeper, _ results: [Int64]) throws {
+  private mutating func keep(
+    _ why: Cleanup.Keeper, _ results: [Int64], areTasks: Bool = false
+  ) throws {
     let note = try db.cachedStatement(sql: "INSERT OR IGNORE INTO temp.keep_result VALUES(?)")
     let outputs = try db.cachedStatement(
       sql: """
@@ -216,7 +218,7 @@ struct Marker {
       kept[result] = why
       try note.execute(arguments: [result])
       try outputs.execute(arguments: [why.rawValue, result])
-      try keep(why, try tasks(of: result))
+      if !areTasks { try keep(why, try tasks(of: result), areTasks: true) }
     }
   }
 
