@@ -33,6 +33,7 @@ let package = Package(
         .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
       ]),
     .target(name: "CFetch", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CSandbox"),
 
     .target(name: "AdmixModel", dependencies: ["CCrypto"]),
     .target(name: "AdmixExpression", dependencies: ["AdmixModel"]),
@@ -40,6 +41,7 @@ let package = Package(
     .target(
       name: "AdmixData",
       dependencies: ["AdmixModel", "AdmixExpression", "CArrow", "CFetch"]),
+    .target(name: "AdmixProcess", dependencies: ["CSandbox"]),
     .target(name: "AdmixStatistics", dependencies: ["AdmixModel", "AdmixData"]),
     .target(
       name: "AdmixStore",
@@ -56,14 +58,14 @@ let package = Package(
       name: "AdmixStages",
       dependencies: [
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
-        "AdmixGenerators", "AdmixEngine",
+        "AdmixGenerators", "AdmixEngine", "AdmixProcess",
       ]),
     .target(name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine"]),
     .executableTarget(
       name: "admix",
       dependencies: [
-        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixEngine", "AdmixStages",
-        "AdmixReport",
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixProcess", "AdmixStore", "AdmixEngine",
+        "AdmixStages", "AdmixReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -83,6 +85,8 @@ let package = Package(
     .testTarget(
       name: "AdmixStatisticsTests",
       dependencies: ["AdmixModel", "AdmixData", "AdmixStatistics", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixProcessTests", dependencies: ["AdmixProcess", "AdmixTestSupport", "admix"]),
     .testTarget(
       name: "AdmixStoreTests", dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport"]),
     .testTarget(

@@ -97,7 +97,7 @@ struct StoreArguments: ParsableArguments {
   func engine(
     _ pipeline: PipelineArguments, jobs: Int? = nil, forced: Set<String> = [],
     keepsGoing: Bool = false, waitLimit: Duration? = nil, checksDeterminism: Bool = false,
-    onlyAsks: Bool = false
+    onlyAsks: Bool = false, allowsCommands: Bool = false, isSandboxed: Bool = true
   ) throws -> Engine {
     let root = pipeline.root
     let folder =
@@ -107,6 +107,11 @@ struct StoreArguments: ParsableArguments {
       distdirs: distdirs, allowsNetwork: !offline, forced: forced, keepsGoing: keepsGoing,
       waitLimit: waitLimit, checksDeterminism: checksDeterminism)
     if let jobs { options.jobs = jobs }
+    let environment = ProcessInfo.processInfo.environment
+    options.foreign = ForeignSetting(
+      environment: environment, launcher: "/proc/self/exe", isSandboxed: isSandboxed)
+    options.objection = Commands.objection(
+      pipeline, environment, allowsAll: allowsCommands)
     return Engine(store: store, root: root, options: options)
   }
 }

@@ -60,6 +60,8 @@ package struct Planner: Sendable {
   let deliveries: Deliveries
   /// Stages to run whatever is known; an empty name means all of them.
   let forced: Set<String>
+  /// What stages that run foreign programs depend on beside what they name.
+  let foreign: ForeignSetting
 
   /// - Parameter toleratesFailures: whether a stage whose sources cannot be located is planned to run,
   ///   where it will fail by itself, instead of ending the plan.
@@ -112,7 +114,8 @@ package struct Planner: Sendable {
     }
     let facts = stage.description.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
     let fingerprint = try Self.fingerprint(
-      stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
+      stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts,
+      foreign: foreign)
     entry.fingerprint = fingerprint
     let isForced = forced.contains(stage.name) || forced.contains("")
     if !isForced, let (result, outputs) = try store.stageResult(for: fingerprint.digest) {
@@ -174,7 +177,7 @@ package struct Planner: Sendable {
   /// Everything that can change what a stage gives.
   package static func fingerprint(
     _ stage: Graph.Stage, spec: PipelineSpec, inputs: [String: Artifact],
-    sources: [[SourceFile]], facts: PipelineFacts?
+    sources: [[SourceFile]], facts: PipelineFacts?, foreign: ForeignSetting = ForeignSetting()
   ) throws -> Fingerprint {
     var parts: [Fingerprint.Component] = [
       .init(.implementation, stage.description.name, "\(stage.description.revision)")
@@ -190,6 +193,9 @@ package struct Planner: Sendable {
     if stage.description.usesRandomness {
       parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
       parts.append(.init(.seed, "salt", salt(stage)))
+    }
+    parts += (stage.kind.foreignCode?.environment ?? []).map {
+      .init(.environment, $0, foreign.digest(of: $0))
     }
     if let facts {
       parts.append(

@@ -20,6 +20,7 @@ struct StageDriver: StageContext {
   let contents: StageContents
 
   var artifacts: any ArtifactAccess { own }
+  var foreign: ForeignSetting { run.foreign }
 
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
     let keys = requests.map(fingerprint)
@@ -74,9 +75,11 @@ struct StageDriver: StageContext {
 
   private func task(_ request: TaskRequest, isSilent: Bool) -> ExecutableTask {
     ExecutableTask(
-      kind: stage.kind, request: request, artifacts: run.newArtifacts(contents),
+      stageName: stageName, kind: stage.kind, request: request,
+      artifacts: run.newArtifacts(contents),
       progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
-      control: run.control)
+      control: run.control, foreign: run.foreign,
+      logs: RunLogs.folder(of: run.uuid, store: run.store.root))
   }
 
   /// Does a sample of tasks once more, the first and about every eighth, and compares what they give.

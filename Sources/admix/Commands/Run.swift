@@ -1,5 +1,6 @@
 import AdmixEngine
 import AdmixModel
+import AdmixProcess
 import AdmixReport
 import AdmixStore
 import ArgumentParser
@@ -29,6 +30,9 @@ struct Run: AsyncParsableCommand {
   @Flag(
     help: "Does a sample of the tasks twice, and ends with 10 where one gives something else.")
   var checkDeterminism = false
+  @Flag(help: "Runs the programs of command stages although nobody trusted them.")
+  var allowCommands = false
+  @Flag(help: "Lets the programs of command stages do all that you may.") var noSandbox = false
   @Flag(help: "Writes no report.") var noReport = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
@@ -38,7 +42,8 @@ struct Run: AsyncParsableCommand {
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let engine = try store.engine(
       pipeline, jobs: jobs, forced: Set(force.map { $0 == "all" ? "" : $0 }), keepsGoing: keepGoing,
-      waitLimit: wait.map { .seconds($0) }, checksDeterminism: checkDeterminism)
+      waitLimit: wait.map { .seconds($0) }, checksDeterminism: checkDeterminism,
+      allowsCommands: allowCommands, isSandboxed: !noSandbox)
     let control = RunControl()
     let signals = Interrupts(control)
     defer { withExtendedLifetime(signals) {} }
@@ -54,6 +59,7 @@ struct Run: AsyncParsableCommand {
     var failures = Diagnostics()
     for stage in record.stages { for item in stage.failure { failures.append(item) } }
     if !failures.isEmpty { Complaint.print(failures, root: URL(fileURLWithPath: pipeline.root)) }
+    showLogs(record, engine)
     let report = writeReport(record, engine)
     if pipeline.json {
       Terminal.out(PlanText.json(record).pretty + "\n")
@@ -70,6 +76,25 @@ struct Run: AsyncParsableCommand {
 
   /// The pipeline's folder the way the person wrote it.
   private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
+
+  /// The last words of programs that failed. They may be data, so they are shown and not stored.
+  private func showLogs(_ record: RunRecord, _ engine: Engine) {
+    let folder = RunLogs.folder(of: record.run, store: engine.store.root)
+    for stage in record.stages where stage.status == .failed {
+      let log = RunLogs.path(of: stage.name, in: folder)
+      guard FileManager.default.fileExists(atPath: log) else { continue }
+      let shown =
+        (store.store ?? (displayRoot.isEmpty ? ".admix" : displayRoot + "/.admix"))
+        + log.dropFirst(engine.store.root.count)
+      let lines = ProgramLog.lastLines(of: log)
+      Terminal.error(
+        lines.isEmpty
+          ? "\(stage.name) said nothing\n"
+          : "\(stage.name) said last (all of it: \(shown)):\n"
+            + lines.map { "  | \($0)\n" }.joined())
+      Terminal.error("again, alone: \(pipeline.runCommand) --only \(stage.name)\n")
+    }
+  }
 
   private func writeReport(_ record: RunRecord, _ engine: Engine) -> String? {
     let folder = engine.store.root + "/reports"
