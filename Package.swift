@@ -110,7 +110,8 @@ let package = Package(
       name: "AdmixReportTests",
       dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine", "AdmixReport", "AdmixTestSupport"]),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["AdmixModel", "AdmixTestSupport", "admix"]),
+      name: "EndToEndTests",
+      dependencies: ["AdmixModel", "AdmixProcess", "AdmixTestSupport", "admix"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -17,7 +17,9 @@ package struct Engine: Sendable {
     package var checksDeterminism: Bool
     /// What foreign programs are started with; the folder is the engine's.
     package var foreign = ForeignSetting()
-    /// Says why a stage's foreign program may not run; nil lets it. Nobody asked, none may.
+    /// Says why a stage's foreign program may not run; nil lets it.
+    ///
+    /// Where nobody can be asked, none may.
     package var objection: @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic? = {
       stage, code, _ in
       .error(

@@ -110,6 +110,7 @@ package struct ProcessHost: Sendable {
     }
     add(ADMIX_LAUNCH_FOLDER, request.folder)
     for path in request.readable { add(ADMIX_LAUNCH_READABLE, path) }
+    for path in request.listable { add(ADMIX_LAUNCH_LISTABLE, path) }
     for path in request.writable { add(ADMIX_LAUNCH_WRITABLE, path) }
     var flags: UInt32 = 0
     if request.isSandboxed {

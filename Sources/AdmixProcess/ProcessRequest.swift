@@ -12,6 +12,8 @@ package struct ProcessRequest: Hashable, Sendable {
   package var folder: String
   /// Files and folders it may read and execute; what is not on this machine is left out.
   package var readable: [String] = []
+  /// Folders whose names it may list, with those of the folders below, and not their contents.
+  package var listable: [String] = []
   /// Files and folders it may write as well.
   package var writable: [String] = []
   package var allowsNetwork = false

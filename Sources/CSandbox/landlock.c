@@ -79,8 +79,13 @@ int landlock_confine(const struct Request *request, int *closesTCP) {
     }
     uint64_t allowed = EXECUTE | READ_FILE | READ_DIR;
     if (rule->isWritable) allowed = all & ~(MAKE_CHAR | MAKE_BLOCK);
+    if (rule->isListable) allowed = READ_DIR;
     if (!S_ISDIR(info.st_mode)) {
       allowed &= EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
+    }
+    if (allowed == 0) {
+      close(place);
+      continue;
     }
     struct PathRule entry = {.allowed = allowed & all, .parent = place};
     long added = syscall(CALL_ADD_RULE, set, RULE_PATH_BENEATH, &entry, 0);

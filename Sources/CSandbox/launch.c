@@ -93,13 +93,17 @@ static int read_request(int file, struct Request *request) {
       if (!append(&request->environment, &request->environmentCount, text)) return 0;
       break;
     case ADMIX_LAUNCH_FOLDER: request->folder = text; break;
+    case ADMIX_LAUNCH_LISTABLE:
     case ADMIX_LAUNCH_READABLE:
     case ADMIX_LAUNCH_WRITABLE: {
       struct Rule *more = realloc(request->rules, (request->ruleCount + 1) * sizeof *more);
       if (!more) return 0;
       request->rules = more;
       more[request->ruleCount++] = (struct Rule){
-          .path = text, .real = realpath(text, NULL), .isWritable = head[0] == ADMIX_LAUNCH_WRITABLE};
+          .path = text,
+          .real = realpath(text, NULL),
+          .isWritable = head[0] == ADMIX_LAUNCH_WRITABLE,
+          .isListable = head[0] == ADMIX_LAUNCH_LISTABLE};
       break;
     }
     case ADMIX_LAUNCH_LIMITS:
@@ -237,6 +241,19 @@ static int take_handshake(int channel, struct Handshake *hands, int *listener) {
   return 1;
 }
 
+/// Tells admix what the program's side said; false at the end of the channel.
+static int pass_on(int channel, int status, int *listener, int *hasFailed) {
+  struct Handshake hands;
+  if (!take_handshake(channel, &hands, listener)) return 0;
+  if (hands.reason == 0) {
+    tell(status, ADMIX_LAUNCH_STARTED, &hands.start, sizeof hands.start, NULL);
+  } else {
+    *hasFailed = 1;
+    tell_failure(status, hands.reason, hands.what);
+  }
+  return 1;
+}
+
 int32_t admix_launch(int32_t control, int32_t status) {
   static struct Request request;
   if (fcntl(control, F_GETFD) < 0 || fcntl(status, F_GETFD) < 0) return 64;
@@ -311,20 +328,7 @@ int32_t admix_launch(int32_t control, int32_t status) {
       watch.listener = -1;
     }
     if (polled[2].revents) {
-      struct Handshake hands;
-      int listener = -1;
-      if (take_handshake(channel[0], &hands, &listener)) {
-        if (listener >= 0) watch.listener = listener;
-        if (hands.reason == 0) {
-          tell(status, ADMIX_LAUNCH_STARTED, &hands.start, sizeof hands.start, NULL);
-        } else {
-          hasFailed = 1;
-          tell_failure(status, hands.reason, hands.what);
-        }
-      } else {
-        close(channel[0]);
-        channelIsOpen = 0;
-      }
+      channelIsOpen = pass_on(channel[0], status, &watch.listener, &hasFailed);
     }
     if (polled[0].revents) {
       uint8_t order;
@@ -375,6 +379,7 @@ int32_t admix_launch(int32_t control, int32_t status) {
   }
   // What the program left behind goes with it; nothing may write once admix looks at the outputs.
   tree_kill();
+  while (channelIsOpen) channelIsOpen = pass_on(channel[0], status, &watch.listener, &hasFailed);
   if (!hasFailed) tell(status, ADMIX_LAUNCH_ENDED, &end, sizeof end, NULL);
   return 0;
 }

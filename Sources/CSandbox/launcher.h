@@ -12,6 +12,8 @@ struct Rule {
   char *path;
   char *real;
   int isWritable;
+  /// Only names, not contents.
+  int isListable;
 };
 
 struct Request {

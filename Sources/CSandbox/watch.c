@@ -123,10 +123,12 @@ static int begins(const char *path, const char *folder) {
   return strncmp(path, folder, length) == 0 && (path[length] == 0 || path[length] == '/');
 }
 
-static int is_allowed(const struct Request *request, const char *path, int writes) {
+static int is_allowed(const struct Request *request, const char *path, int writes, int isFolder) {
   for (size_t index = 0; index < request->ruleCount; index++) {
     const struct Rule *rule = &request->rules[index];
-    if (rule->real && (rule->isWritable || !writes) && begins(path, rule->real)) return 1;
+    if (!rule->real || (writes && !rule->isWritable)) continue;
+    if (rule->isListable && !isFolder) continue;
+    if (begins(path, rule->real)) return 1;
   }
   return 0;
 }
@@ -142,9 +144,13 @@ static void note(struct Watch *watch, char kind, const char *path) {
   tell(watch->status, ADMIX_LAUNCH_DENIED, &kind, 1, path);
 }
 
+/// Whether a call takes the last part of a name as it is, or where it leads.
+enum Last { FOLLOWED, AS_IT_IS };
+
 /// - `makes`: whether the name need not be there yet.
 static void look(
-    struct Watch *watch, pid_t pid, int folder, uint64_t address, char kind, int makes) {
+    struct Watch *watch, pid_t pid, int folder, uint64_t address, char kind, int makes,
+    enum Last last) {
   char name[PATH_MAX], full[2 * PATH_MAX + 1], real[PATH_MAX];
   if (!text_of(pid, address, name, sizeof name) || name[0] == 0) return;
   if (name[0] == '/') {
@@ -164,23 +170,31 @@ static void look(
   }
   // It would be this process here.
   if (begins(full, "/proc/self") || begins(full, "/proc/thread-self")) return;
-  int exists = realpath(full, real) != NULL;
+  struct stat info;
+  int exists = last == FOLLOWED && realpath(full, real) != NULL;
   if (!exists) {
-    if (!makes || errno != ENOENT) return;
+    if (last == FOLLOWED && (!makes || errno != ENOENT)) return;
+    size_t end = strlen(full);
+    while (end > 1 && full[end - 1] == '/') full[--end] = 0;
     char *slash = strrchr(full, '/');
     if (!slash || slash[1] == 0) return;
     *slash = 0;
     if (!realpath(slash == full ? "/" : full, real)) return;
     size_t length = strlen(real);
     snprintf(real + length, sizeof real - length, "%s%s", length == 1 ? "" : "/", slash + 1);
+    exists = lstat(real, &info) == 0;
+    if (!exists && !makes) return;
+    // Making a folder that is there fails by itself.
+    if (exists && makes && S_ISDIR(info.st_mode)) return;
     kind = ADMIX_DENIED_WRITE;
+  } else if (stat(real, &info) != 0) {
+    return;
   }
-  if (is_allowed(watch->request, real, kind == ADMIX_DENIED_WRITE)) return;
-  if (exists) {
-    struct stat info;
-    if (stat(real, &info) != 0) return;
-    // A folder that is made or removed is written; shells open the terminal to see whether there is one.
-    int isPlain = S_ISREG(info.st_mode) || (kind == ADMIX_DENIED_WRITE && S_ISDIR(info.st_mode));
+  int isFolder = exists && S_ISDIR(info.st_mode);
+  if (is_allowed(watch->request, real, kind == ADMIX_DENIED_WRITE, isFolder)) return;
+  if (exists && last == FOLLOWED) {
+    // A folder that is written is made or removed; shells open the terminal to see whether there is one.
+    int isPlain = S_ISREG(info.st_mode) || (kind == ADMIX_DENIED_WRITE && isFolder);
     if (!isPlain) kind = ADMIX_DENIED_OTHER;
   }
   note(watch, kind, real);
@@ -195,7 +209,7 @@ static void look_at_open(
 #endif
   look(
       watch, pid, folder, address, writes ? ADMIX_DENIED_WRITE : ADMIX_DENIED_READ,
-      (flags & O_CREAT) != 0);
+      (flags & O_CREAT) != 0, FOLLOWED);
 }
 
 /// Gives the error the call ends with; 0 lets the kernel go on.
@@ -205,13 +219,13 @@ static int look_at(struct Watch *watch, const struct seccomp_notif *call) {
   switch (call->data.nr) {
 #ifdef __NR_open
   case __NR_open: look_at_open(watch, pid, AT_FDCWD, a[0], a[1]); break;
-  case __NR_creat: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 1); break;
+  case __NR_creat: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 1, FOLLOWED); break;
   case __NR_unlink:
-  case __NR_rmdir: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0); break;
-  case __NR_mkdir: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 1); break;
+  case __NR_rmdir: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0, AS_IT_IS); break;
+  case __NR_mkdir: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 1, AS_IT_IS); break;
   case __NR_rename:
-    look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0);
-    look(watch, pid, AT_FDCWD, a[1], ADMIX_DENIED_WRITE, 1);
+    look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0, AS_IT_IS);
+    look(watch, pid, AT_FDCWD, a[1], ADMIX_DENIED_WRITE, 1, AS_IT_IS);
     break;
 #endif
   case __NR_openat: look_at_open(watch, pid, (int)a[0], a[1], a[2]); break;
@@ -223,18 +237,18 @@ static int look_at(struct Watch *watch, const struct seccomp_notif *call) {
     }
     break;
   }
-  case __NR_truncate: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0); break;
-  case __NR_unlinkat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 0); break;
-  case __NR_mkdirat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 1); break;
+  case __NR_truncate: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_WRITE, 0, FOLLOWED); break;
+  case __NR_unlinkat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 0, AS_IT_IS); break;
+  case __NR_mkdirat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 1, AS_IT_IS); break;
 #ifdef __NR_renameat
   case __NR_renameat:
 #endif
   case __NR_renameat2:
-    look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 0);
-    look(watch, pid, (int)a[2], a[3], ADMIX_DENIED_WRITE, 1);
+    look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_WRITE, 0, AS_IT_IS);
+    look(watch, pid, (int)a[2], a[3], ADMIX_DENIED_WRITE, 1, AS_IT_IS);
     break;
-  case __NR_execve: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_EXECUTE, 0); break;
-  case __NR_execveat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_EXECUTE, 0); break;
+  case __NR_execve: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_EXECUTE, 0, FOLLOWED); break;
+  case __NR_execveat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_EXECUTE, 0, FOLLOWED); break;
   case __NR_socket:
     note(watch, ADMIX_DENIED_NETWORK, "");
     return EACCES;

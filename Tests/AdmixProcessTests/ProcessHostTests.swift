@@ -27,6 +27,7 @@ struct ProcessHostTests {
       program: "/bin/sh", arguments: ["sh", "-c", script],
       environment: ["PATH": "/usr/bin:/bin", "WORK": folder.path + "/work"], folder: folder.path)
     request.readable = ProgramRuntime.readable(allowsNetwork: false) + [folder.path + "/declared"]
+    request.listable = [folder.path + "/listed"]
     request.writable = ProgramRuntime.writable + [folder.path + "/work"]
     request.grace = .milliseconds(200)
     change(&request)
@@ -58,7 +59,7 @@ struct ProcessHostTests {
 
   @Test func refusesWhatIsNotDeclaredAndSaysWhat() throws {
     let folder = try TemporaryFolder()
-    for name in ["declared", "secret"] { try folder.write("x\n", to: name) }
+    try folder.write("x\n", to: "listed/deeper/x")
     let root = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
     let cases: [(script: String, denial: ProcessOutcome.Denial?)] = [
       ("cat declared; echo y > work/new; mv work/new work/newer; rm work/newer", nil),
@@ -70,7 +71,8 @@ struct ProcessHostTests {
       ("rm declared", .init(kind: .write, path: root + "/declared")),
       ("mv declared work/", .init(kind: .write, path: root + "/declared")),
       ("cat missing", nil), ("[ -e secret ]", nil),
-      ("ls . ", .init(kind: .other, path: root)),
+      ("ls . ", .init(kind: .other, path: root)), ("ls listed listed/deeper", nil),
+      ("cat listed/deeper/*", .init(kind: .read, path: root + "/listed/deeper/x")),
     ]
     for usesLandlock in [true, false] {
       if usesLandlock, SandboxLevel.landlockVersion == 0 {

@@ -84,17 +84,27 @@ package struct Trust: Sendable {
   package func remember(_ record: Record) throws {
     var record = record
     record.path = Self.name(of: record.path)
-    try FileManager.default.createDirectory(
-      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    try CanonicalJSON.encode(record).write(
-      to: URL(fileURLWithPath: file(of: record.path)), options: .atomic)
+    let content = try CanonicalJSON.encode(record)
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      try content.write(to: URL(fileURLWithPath: file(of: record.path)), options: .atomic)
+    } catch {
+      throw Diagnostic.error(
+        "AX0874", "what you trust cannot be remembered",
+        cause: "'\(folder)' cannot be written", hint: "XDG_STATE_HOME names another folder for it")
+    }
   }
 
   /// - Returns: whether there was anything to forget.
   package func revoke(_ path: String) throws -> Bool {
     let file = file(of: Self.name(of: path))
     guard FileManager.default.fileExists(atPath: file) else { return false }
-    try FileManager.default.removeItem(atPath: file)
+    guard unlink(file) == 0 else {
+      throw Diagnostic.error(
+        "AX0874", "what you trust cannot be forgotten",
+        cause: "'\(file)': \(String(cString: strerror(errno)))")
+    }
     return true
   }
 

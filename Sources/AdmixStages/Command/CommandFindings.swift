@@ -14,6 +14,8 @@ struct CommandFindings {
   let inputs: [String: String]
   let isSandboxed: Bool
   let outcome: ProcessOutcome
+  /// The last lines of its log.
+  let said: [String]
 
   /// Throws what was wrong: what it did that it may not before how it ended.
   func check() throws {
@@ -71,9 +73,11 @@ struct CommandFindings {
 
   // MARK: What it may not
 
-  /// What the program tried. It counts although the program went on: what it gave may hang on what it
-  /// found closed. Folders, devices and the network count only where it failed: interpreters look
-  /// around, and take no for an answer.
+  /// What the program tried.
+  ///
+  /// It counts although the program went on: what it gave may hang on what it found closed. The
+  /// network counts only where the program failed, and a folder only where it failed and spoke of it:
+  /// interpreters look around, and take no for an answer.
   private var refusals: Diagnostics {
     var found = Diagnostics()
     for denial in outcome.denials {
@@ -83,7 +87,11 @@ struct CommandFindings {
         if denial.path.contains("/__pycache__/") { continue }
         found.append(read(denial))
       case .write: found.append(wrote(denial.path))
-      case .other: if isWorse { found.append(read(denial)) }
+      case .other:
+        let name = (denial.path as NSString).lastPathComponent
+        guard isWorse, !denial.path.hasPrefix("/dev/"), said.contains(where: { $0.contains(name) })
+        else { continue }
+        found.append(read(denial))
       case .network:
         guard isWorse else { continue }
         found.append(
@@ -169,7 +177,10 @@ struct CommandFindings {
         hint: "raise limits.processes if it is meant to")
     case .notStarted(let what, let reason):
       return .error(
-        "AX0873", at: kind.span, "'\(program)' cannot be started", cause: "\(what): \(reason)")
+        "AX0873", at: kind.span, "'\(program)' cannot be started",
+        cause: what == "execve" ? "the kernel says: \(reason)" : "\(what): \(reason)",
+        hint: what == "execve" && reason == String(cString: strerror(ENOEXEC))
+          ? "a script begins with '#!' and its interpreter, such as #!/bin/sh" : nil)
     case .lost:
       return .error(
         "AX0865", at: kind.span, "'\(program)' was lost: its launcher was ended from outside")

@@ -36,12 +36,12 @@ struct CommandRun {
         .error("AX0873", at: kind.span, "the log of the program cannot be written"),
         reason: .store)
     }
-    defer { log.finish() }
     let setting = task.foreign
     let outcome: ProcessOutcome
     do {
       let host = ProcessHost(
         launcher: setting.launcher, libraryPath: setting.environment["LD_LIBRARY_PATH"])
+      defer { log.finish() }
       outcome = try host.start(request).wait(check: task.checkCancellation) { log.append($0) }
     } catch let error as ProcessHostError {
       throw TaskFailure(
@@ -51,7 +51,8 @@ struct CommandRun {
     }
     let findings = CommandFindings(
       kind: kind, stage: task.stageName, folder: setting.folder, inputs: inputs,
-      isSandboxed: setting.isSandboxed, outcome: outcome)
+      isSandboxed: setting.isSandboxed, outcome: outcome,
+      said: ProgramLog.lastLines(of: log.path))
     try findings.check()
     return TaskOutputs(
       try taken(parameters.outputs, from: "\(work)/outputs"), value: findings.value,
@@ -157,6 +158,11 @@ struct CommandRun {
       }
       + task.request.files.dropFirst(parameters.programs).map(\.path) + inputs.values.sorted()
       + [given]
+    // Interpreters find the neighbours of a script by listing its folder.
+    request.listable = Set(
+      task.request.files.map(\.path).filter { $0.hasPrefix(setting.folder + "/") }
+        .map { ($0 as NSString).deletingLastPathComponent }
+    ).sorted()
     request.writable = ProgramRuntime.writable + [work]
     request.allowsNetwork = parameters.network
     request.isSandboxed = setting.isSandboxed

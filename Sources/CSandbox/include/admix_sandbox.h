@@ -25,6 +25,8 @@ enum AdmixLaunchOrder {
   ADMIX_LAUNCH_WRITABLE = 6,
   /// A struct AdmixLaunchLimits.
   ADMIX_LAUNCH_LIMITS = 7,
+  /// A folder whose names may be listed, and those of the folders below.
+  ADMIX_LAUNCH_LISTABLE = 8,
 };
 
 enum AdmixLaunchFlags {

@@ -77,7 +77,9 @@ struct Run: AsyncParsableCommand {
   /// The pipeline's folder the way the person wrote it.
   private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
 
-  /// The last words of programs that failed. They may be data, so they are shown and not stored.
+  /// The last words of programs that failed.
+  ///
+  /// They may be data, so they are shown and not stored.
   private func showLogs(_ record: RunRecord, _ engine: Engine) {
     let folder = RunLogs.folder(of: record.run, store: engine.store.root)
     for stage in record.stages where stage.status == .failed {

@@ -61,7 +61,7 @@ struct TrustCommand: AsyncParsableCommand {
   }
 
   private func forget(_ trust: Trust) throws {
-    let had = try attempt(trust) { try $0.revoke(pipeline.path) }
+    let had = try Session.open(pipeline) { try trust.revoke(pipeline.path) }
     if pipeline.json {
       Terminal.out(JSONValue.object(["revoked": .bool(had)]).pretty + "\n")
     } else {
@@ -81,7 +81,7 @@ struct TrustCommand: AsyncParsableCommand {
       record.digests.append(
         try Trust.digest(code, sources, root: pipeline.root))
     }
-    if !commands.isEmpty { try attempt(trust) { try $0.remember(record) } }
+    if !commands.isEmpty { try Session.open(pipeline) { try trust.remember(record) } }
     if pipeline.json {
       Terminal.out(
         JSONValue.object([
@@ -96,19 +96,6 @@ struct TrustCommand: AsyncParsableCommand {
     Terminal.error("trusted, until one of these or a file it declares changes:\n")
     for (stage, code, _) in commands {
       Terminal.error("  \(stage.name): \(Commands.line(code))\(Commands.rights(code))\n")
-    }
-  }
-
-  private func attempt<Value>(
-    _ trust: Trust, _ body: (Trust) throws -> Value
-  ) throws -> Value {
-    do { return try body(trust) } catch {
-      throw pipeline.fail(
-        Diagnostics([
-          .error(
-            "AX0874", "what you trust cannot be remembered", cause: error.localizedDescription,
-            hint: "XDG_STATE_HOME names a folder that can be written")
-        ]), .usage)
     }
   }
 }
