@@ -70,7 +70,7 @@ struct CommandTests {
       try rows(product, output).split(separator: "\n").map { $0.prefix(24) }
     }
     #expect(try shown("work") == shown("people"))
-    #expect(try shown("work").count > 8)
+    #expect(try shown("work").count >= 8)
     let again = try run(product)
     #expect(try statuses(again) == ["people": "cached", "work": "cached"], "\(again.err)")
   }
@@ -130,8 +130,8 @@ struct CommandTests {
     #expect(failed.err.contains("  | no more"), "\(failed.err)")
     #expect(failed.err.contains("'python3' ended with exit status 1 [AX0865]"), "\(failed.err)")
     #expect(try product.read("out/next.csv") == "name,next\nana,33\nbo,44\ncy,\n")
-    let stored = try product.shell("grep -c 'no more' .admix/store.db*")
-    #expect(!stored.out.contains(":1") && stored.out.contains(":0"), "\(stored.out)")
+    let stored = try product.shell("grep -l 'no more' -r .admix; ls .admix/store.db")
+    #expect(stored.out.split(separator: "\n").count == 2, "more than the log: \(stored.out)")
 
     // And going back is a hit.
     try product.write(

@@ -168,7 +168,7 @@ struct CommandFindings {
     case .outOfMemory:
       return .error(
         "AX0865", at: kind.span, "'\(program)' was ended: it used more memory than its limit",
-        cause: kind.limits.memory.map { "limits.memory is \($0) bytes, for all its processes" },
+        cause: "limits.memory is \(kind.limits.memoryText), for all its processes together",
         hint: "raise limits.memory, or have it work in pieces")
     case .tooManyProcesses:
       return .error(

@@ -64,7 +64,7 @@ struct CommandOutput: Sendable {
     let formats =
       IngestFormat.fields + [Variant("file", .object([]), "A file of any kind, kept as it is.")]
     return .oneOf([
-      .variant(formats),
+      .choice(formats.map(\.name)),
       .object([
         .required("format", .variant(formats), "How it is written."),
         .optional(
@@ -85,17 +85,23 @@ struct CommandOutput: Sendable {
   init(_ member: Node.Member, report: inout Diagnostics) {
     name = member.key
     span = member.keySpan
-    let isLong = member.value["format"] != nil
-    let format = isLong ? member.value["format"] : member.value
-    let kind = format?.members.first?.key ?? "file"
+    let format =
+      member.value["format"]
+      ?? Node(
+        .map([
+          Node.Member(
+            key: member.value.text ?? "file", keySpan: member.value.span,
+            value: Node(.map([]), at: member.value.span))
+        ]), at: member.value.span)
+    let kind = format.members.first?.key ?? "file"
     let endings = [
       "csv": ".csv", "tsv": ".tsv", "json-lines": ".jsonl", "parquet": ".parquet",
       "arrow": ".arrow",
     ]
     fileName = name + (endings[kind] ?? "")
-    guard kind != "file", let format else {
+    guard kind != "file" else {
       reader = nil
-      if let columns = member.value["columns"], isLong {
+      if let columns = member.value["columns"] {
         report.append(
           .error(
             "AX0861", at: columns.span, "a file of any kind has no columns",
@@ -111,7 +117,7 @@ struct CommandOutput: Sendable {
         "from", Node(.list([Node(.text(fileName), at: member.value.span)]), at: member.keySpan)),
       field("format", format),
     ]
-    for key in ["missing", "columns"] where isLong {
+    for key in ["missing", "columns"] {
       if let node = member.value[key] { options.append(field(key, node)) }
     }
     reader = Ingest(OptionValues(Node(.map(options), at: member.keySpan)), report: &report)
@@ -153,6 +159,8 @@ private struct WrittenFile: StageContext {
 /// What a program may use.
 struct CommandLimits: Sendable {
   var memory: Int?
+  /// As the user wrote it.
+  var memoryText = ""
   var processes: Int?
   var file: Int?
 
@@ -170,6 +178,7 @@ struct CommandLimits: Sendable {
       return nil
     }
     memory = bytes("memory", &report)
+    memoryText = node?["memory"].map { $0.text ?? $0.source ?? $0.json.text } ?? ""
     file = bytes("file", &report)
     processes = node?["processes"]?.int ?? 512
   }
