@@ -11,8 +11,11 @@ package final class HostedProcess {
   private var outcome = ProcessOutcome()
   private var isReaped = false
 
-  init(pid: pid_t, control: Int32, status: Int32, output: Int32) {
+  private let grace: Duration
+
+  init(pid: pid_t, control: Int32, status: Int32, output: Int32, grace: Duration) {
     self.pid = pid
+    self.grace = grace
     self.control = control
     self.status = status
     self.output = output
@@ -53,9 +56,15 @@ package final class HostedProcess {
   ) throws -> ProcessOutcome {
     var failure: (any Error)?
     var isOpen = (status: true, output: true)
+    // A launcher that hangs, or whose end leaves streams open, does not hang the run.
+    var lastMoment: ContinuousClock.Instant?
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { block.deallocate() }
     while isOpen.status || isOpen.output {
+      if let moment = lastMoment, .now > moment {
+        kill(pid, SIGKILL)
+        break
+      }
       var polled = [
         pollfd(fd: isOpen.status ? status : -1, events: Int16(POLLIN), revents: 0),
         pollfd(fd: isOpen.output ? output : -1, events: Int16(POLLIN), revents: 0),
@@ -65,6 +74,7 @@ package final class HostedProcess {
         do { try check() } catch {
           failure = error
           terminate()
+          lastMoment = .now + grace + .seconds(20)
         }
       }
       if polled[1].revents != 0 {
@@ -82,6 +92,7 @@ package final class HostedProcess {
           takeNews()
         } else if count == 0 || errno != EINTR {
           isOpen.status = false
+          lastMoment = .now + .seconds(2)
         }
       }
     }

@@ -72,7 +72,8 @@ package struct ProcessHost: Sendable {
     }
     guard result == 0 else { throw ProcessHostError(launcher, result) }
     let process = HostedProcess(
-      pid: pid, control: control.write, status: status.read, output: output.read)
+      pid: pid, control: control.write, status: status.read, output: output.read,
+      grace: request.grace)
     owned = []
     process.send(Self.encoded(request, kept: kept.count))
     return process

@@ -37,7 +37,7 @@ package struct ProcessRequest: Hashable, Sendable {
 
 /// What all the processes of a program may use; nil is no limit.
 package struct ProcessLimits: Hashable, Sendable {
-  /// Bytes that the processes have to themselves, together; each alone is refused more by the kernel.
+  /// Bytes that the processes have to themselves, together; the kernel refuses a single one twice as much.
   package var memory: Int?
   package var processes: Int?
   /// Bytes of one file.

@@ -184,7 +184,9 @@ static _Noreturn void become(const struct Request *request, int channel) {
   limit(RLIMIT_CORE, 0);
   if (limits->fileBytes) limit(RLIMIT_FSIZE, limits->fileBytes);
   if (limits->openFiles) limit(RLIMIT_NOFILE, limits->openFiles);
-  if (limits->memory) limit(RLIMIT_DATA, limits->memory);
+  // What a process asks for is more than what it uses: what it uses is looked at while it runs, and this
+  // stops what would be too much before anyone looks.
+  if (limits->memory) limit(RLIMIT_DATA, 2 * limits->memory);
   // Close what is not the program's when it is executed; the channel is needed until then.
   syscall(__NR_close_range, 3, 4, 4);
   syscall(__NR_close_range, (unsigned)(5 + limits->keptDescriptors), ~0u, 4);

@@ -16,12 +16,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 // Landlock refuses; this only sees. A call that names a file is reported to the launcher, which looks
 // at the name and lets the kernel go on: what it reads from the program's memory may be another name by
 // the time the kernel reads it, so nothing may be decided here that has to hold against a hostile
-// program. The one thing refused here is the making of sockets, whose family is in a register.
+// program. What is refused here is the making of sockets, whose family is in a register, and, as a
+// precaution and no more, the calling of services.
 
 #if defined(__x86_64__)
 #define OWN_ARCHITECTURE AUDIT_ARCH_X86_64
@@ -73,6 +75,8 @@ static long install(unsigned long flags, int reports, int closesNetwork) {
     // It would make sockets, and open files, without a call that is seen.
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1));
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_connect, 0, 1));
+    ADD(BPF_STMT(BPF_RET | BPF_K, file));
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 4));
     ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)));
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 2, 0));
@@ -212,6 +216,22 @@ static void look_at_open(
       (flags & O_CREAT) != 0, FOLLOWED);
 }
 
+/// Whether a service of the machine is called by the path of its socket, which Landlock does not control.
+static int calls_service(struct Watch *watch, pid_t pid, uint64_t address, uint64_t length) {
+  struct sockaddr_un name = {0};
+  if (length > sizeof name) return 0;
+  struct iovec here = {&name, length}, there = {(void *)(uintptr_t)address, length};
+  if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)length) return 0;
+  char real[PATH_MAX];
+  // A name that begins with a zero byte is none of the file system's, and a relative one is next to the
+  // program.
+  if (name.sun_family != AF_UNIX || name.sun_path[0] != '/') return 0;
+  name.sun_path[sizeof name.sun_path - 1] = 0;
+  if (!realpath(name.sun_path, real) || is_allowed(watch->request, real, 1, 0)) return 0;
+  note(watch, ADMIX_DENIED_OTHER, real);
+  return 1;
+}
+
 /// Gives the error the call ends with; 0 lets the kernel go on.
 static int look_at(struct Watch *watch, const struct seccomp_notif *call) {
   pid_t pid = (pid_t)call->pid;
@@ -249,6 +269,9 @@ static int look_at(struct Watch *watch, const struct seccomp_notif *call) {
     break;
   case __NR_execve: look(watch, pid, AT_FDCWD, a[0], ADMIX_DENIED_EXECUTE, 0, FOLLOWED); break;
   case __NR_execveat: look(watch, pid, (int)a[0], a[1], ADMIX_DENIED_EXECUTE, 0, FOLLOWED); break;
+  case __NR_connect:
+    if (calls_service(watch, pid, a[1], a[2])) return EACCES;
+    break;
   case __NR_socket:
     note(watch, ADMIX_DENIED_NETWORK, "");
     return EACCES;

@@ -117,6 +117,26 @@ struct ProcessHostTests {
     #expect(
       closed.outcome.denials.filter { $0.kind != .other } == [.init(kind: .network, path: "")])
     #expect(try python { $0.allowsNetwork = true }.outcome.ending == .exited(0))
+    // Nor does a service of the machine answer by its socket, as the one of containers would.
+    let service = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(service) }
+    var name = sockaddr_un()
+    name.sun_family = sa_family_t(AF_UNIX)
+    let path = folder.path + "/service"
+    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+    let bound = withUnsafeBytes(of: &name) { bytes in
+      bind(
+        service, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
+        socklen_t(bytes.count))
+    }
+    #expect(bound == 0 && listen(service, 1) == 0)
+    let call =
+      "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"\(path)\"); print(1)'"
+    let refused = try run(call, in: folder) {
+      $0.environment["PATH"] = "/usr/bin:/bin:/usr/local/bin"
+    }
+    #expect(refused.outcome.ending == .exited(1), "\(refused.output)")
+    #expect(refused.outcome.denials.contains { $0.path.hasSuffix("/service") })
   }
 
   @Test func keepsWithinLimits() throws {

@@ -222,6 +222,36 @@ struct CommandTests {
     #expect(free.code == 0 && free.err.contains("ran without a sandbox [AX0870]"), "\(free.err)")
   }
 
+  @Test func noticesWhatIsNotDeterministicAndWhatMovedMeanwhile() throws {
+    let clock = try product(
+      """
+      run: [sh, -c, "date +%N > {outputs.x}"]
+      outputs: {x: file}
+      """)
+    let twice = try clock.admix("run", "--allow-commands", "--check-determinism", "--quiet")
+    #expect(twice.code == 10 && twice.err.contains("AX0912"), "\(twice.err)")
+
+    let moving = try product(
+      """
+      run: [sh, -c, "cat data.txt > {outputs.x}; while [ ! -e stop ]; do sleep 0.01; done"]
+      files: data.txt
+      outputs: {x: file}
+      """)
+    try moving.write("one\n", to: "data.txt")
+    let running = try moving.start("run", "--allow-commands", "--quiet")
+    while try running.process.isRunning
+      && moving.shell("cat .admix/work/*/*/*/outputs/x 2>/dev/null").out.isEmpty
+    {
+      usleep(10_000)
+    }
+    try moving.write("two\n", to: "data.txt")
+    try moving.write("", to: "stop")
+    let moved = try running.wait()
+    #expect(moved.code == 7 && moved.err.contains("AX0409"), "\(moved.code) \(moved.err)")
+    #expect(try run(moving).code == 0)
+    #expect(try moving.shell("grep -rl two .admix/objects | wc -l").out.hasPrefix("1"))
+  }
+
   // MARK: Trust
 
   @Test func nothingRunsThatNobodyTrusted() throws {

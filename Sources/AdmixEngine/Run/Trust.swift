@@ -80,10 +80,15 @@ package struct Trust: Sendable {
     record(of: path)?.digests.contains(digest) == true
   }
 
-  /// Replaces what was allowed for the file.
+  /// Adds to what was allowed for the file: what was reviewed once stays so, as it is known by its
+  /// content.
   package func remember(_ record: Record) throws {
     var record = record
     record.path = Self.name(of: record.path)
+    let before = self.record(of: record.path)
+    record.commands.merge(before?.commands ?? [:]) { new, _ in new }
+    record.digests += (before?.digests ?? []).filter { !record.digests.contains($0) }
+    record.digests = Array(record.digests.prefix(1000))
     let content = try CanonicalJSON.encode(record)
     do {
       try FileManager.default.createDirectory(

@@ -138,6 +138,13 @@ package struct Command: StageKind {
           "AX0861", at: span, "the command has no outputs",
           cause: "what it does would be lost: it may write nothing but its outputs"))
     }
+    for node in arguments where node.isSecret {
+      report.append(
+        .error(
+          "AX0861", at: node.span, "a word of the command has the value of an environment variable",
+          cause: "everyone on the machine can read the words of a command while it runs",
+          hint: "name the variable under 'environment': the program finds it in its own"))
+    }
     for node in arguments {
       for place in CommandWords.placeholders(node.text ?? "") {
         let known = place.isInput ? inputs.map(\.name) : results.map(\.name)
