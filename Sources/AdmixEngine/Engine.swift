@@ -140,7 +140,9 @@ package struct Engine: Sendable {
   private func checkTrust(_ graph: Graph, _ plan: Plan) throws {
     var refused = Diagnostics()
     for (stage, planned) in zip(graph.stages, plan.stages) {
+      // Where its files were not found, it fails by itself.
       guard let code = stage.kind.foreignCode, [.run, .depends].contains(planned.action),
+        !planned.sources.isEmpty,
         let objection = options.objection(stage, code, planned.sources)
       else { continue }
       refused.append(objection)

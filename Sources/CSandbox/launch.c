@@ -244,14 +244,15 @@ static int take_handshake(int channel, struct Handshake *hands, int *listener) {
 }
 
 /// Tells admix what the program's side said; false at the end of the channel.
-static int pass_on(int channel, int status, int *listener, int *hasFailed) {
+static int pass_on(int channel, struct Watch *watch, int *hasFailed) {
   struct Handshake hands;
-  if (!take_handshake(channel, &hands, listener)) return 0;
+  if (!take_handshake(channel, &hands, &watch->listener)) return 0;
   if (hands.reason == 0) {
-    tell(status, ADMIX_LAUNCH_STARTED, &hands.start, sizeof hands.start, NULL);
+    watch->start = hands.start;
+    tell(watch->status, ADMIX_LAUNCH_STARTED, &hands.start, sizeof hands.start, NULL);
   } else {
     *hasFailed = 1;
-    tell_failure(status, hands.reason, hands.what);
+    tell_failure(watch->status, hands.reason, hands.what);
   }
   return 1;
 }
@@ -330,7 +331,7 @@ int32_t admix_launch(int32_t control, int32_t status) {
       watch.listener = -1;
     }
     if (polled[2].revents) {
-      channelIsOpen = pass_on(channel[0], status, &watch.listener, &hasFailed);
+      channelIsOpen = pass_on(channel[0], &watch, &hasFailed);
     }
     if (polled[0].revents) {
       uint8_t order;
@@ -381,7 +382,7 @@ int32_t admix_launch(int32_t control, int32_t status) {
   }
   // What the program left behind goes with it; nothing may write once admix looks at the outputs.
   tree_kill();
-  while (channelIsOpen) channelIsOpen = pass_on(channel[0], status, &watch.listener, &hasFailed);
+  while (channelIsOpen) channelIsOpen = pass_on(channel[0], &watch, &hasFailed);
   if (!hasFailed) tell(status, ADMIX_LAUNCH_ENDED, &end, sizeof end, NULL);
   return 0;
 }

@@ -48,6 +48,8 @@ struct Watch {
   struct Denial denials[32];
   size_t denialCount;
   int status;
+  /// As it was told; told again when it turns out that nothing can be seen.
+  struct AdmixLaunchStart start;
 };
 
 /// Answers what the listener has; call it when the listener is readable.

@@ -156,7 +156,15 @@ static void look(
     struct Watch *watch, pid_t pid, int folder, uint64_t address, char kind, int makes,
     enum Last last) {
   char name[PATH_MAX], full[2 * PATH_MAX + 1], real[PATH_MAX];
-  if (!text_of(pid, address, name, sizeof name) || name[0] == 0) return;
+  if (!text_of(pid, address, name, sizeof name)) {
+    // Some containers forbid the reading of other processes: better said than believed.
+    if ((errno == EPERM || errno == ENOSYS) && watch->start.isWatched) {
+      watch->start.isWatched = 0;
+      tell(watch->status, ADMIX_LAUNCH_STARTED, &watch->start, sizeof watch->start, NULL);
+    }
+    return;
+  }
+  if (name[0] == 0) return;
   if (name[0] == '/') {
     snprintf(full, sizeof full, "%s", name);
   } else {

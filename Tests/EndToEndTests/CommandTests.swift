@@ -252,6 +252,39 @@ struct CommandTests {
     #expect(try moving.shell("grep -rl two .admix/objects | wc -l").out.hasPrefix("1"))
   }
 
+  /// A command that runs admix itself: sandboxes within sandboxes, where the inner one cannot be watched.
+  @Test func aCommandMayRunCommands() throws {
+    guard Self.hasLandlock else { return }
+    let libraries = try Product().shell(
+      "ldd \(Product.binary.path) | awk '/=> \\//{print $3}' | xargs -n1 dirname | sort -u")
+    let folders =
+      (libraries.out.split(separator: "\n") + [
+        Substring(Product.binary.deletingLastPathComponent().path)
+      ]).joined(separator: ", ")
+    let product = try product(
+      """
+      run: [\(Product.binary.path), run, inner.yaml, --store, "{outputs.x}-store", --quiet, --allow-commands, --no-report]
+      files: [inner.yaml, secret.txt]
+      runtime: [\(folders)]
+      outputs: {x: file}
+      """)
+    try product.write(
+      """
+      admix: 1
+      name: inner
+      stages:
+        a:
+          command:
+            run: [sh, -c, "cat secret.txt > {outputs.y}"]
+            outputs: {y: file}
+      """, to: "inner.yaml")
+    let answer = try run(product)
+    #expect(answer.err.contains("ended with exit status 9 [AX0865]"), "\(answer.err)")
+    #expect(
+      answer.err.contains("stage 'a' was refused a file that it does not declare"),
+      "\(answer.err)")
+  }
+
   // MARK: Trust
 
   @Test func nothingRunsThatNobodyTrusted() throws {

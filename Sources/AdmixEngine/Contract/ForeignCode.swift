@@ -7,14 +7,18 @@ package struct ForeignCode: Hashable, Sendable {
   package var arguments: [String]
   /// Names of the variables of the caller's environment that it is given.
   package var environment: [String]
+  /// Places outside the project that it may read.
+  package var runtime: [String]
   package var usesNetwork: Bool
   package var span: SourceSpan
 
   package init(
-    arguments: [String], environment: [String], usesNetwork: Bool, span: SourceSpan
+    arguments: [String], environment: [String], runtime: [String] = [], usesNetwork: Bool,
+    span: SourceSpan
   ) {
     self.arguments = arguments
     self.environment = environment
+    self.runtime = runtime
     self.usesNetwork = usesNetwork
     self.span = span
   }

@@ -38,7 +38,8 @@ package struct Trust: Sendable {
   }
 
   /// Everything that decides what a stage executes: the words of its command, the program's place, the
-  /// bytes of its files, what it is told of the environment, and whether it has the network.
+  /// bytes of its files, what it is told of the environment, what else of the machine it reads, and
+  /// whether it has the network.
   ///
   /// A program of the system is named by its place alone: its updates are the user's own.
   ///
@@ -58,6 +59,7 @@ package struct Trust: Sendable {
       of: JSONValue.object([
         "arguments": .array(code.arguments.map { .string($0) }), "programs": .array(programs),
         "files": .array(files), "environment": .array(code.environment.map { .string($0) }),
+        "runtime": .array(code.runtime.map { .string($0) }),
         "network": .bool(code.usesNetwork),
       ]).text)
   }

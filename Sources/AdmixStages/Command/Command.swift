@@ -20,6 +20,10 @@ package struct Command: StageKind {
         "files", .listOrOne(.path),
         "Scripts and data it reads, below the pipeline's folder: paths, globs or folders. A change to one is a reason to run."
       ),
+      .optional(
+        "runtime", .listOrOne(.path),
+        "Folders elsewhere that belong to the program's installation and are neither part of the system nor beside the program: absolute, or from the home folder as `~/…`. They may be read and executed; what is in them is no reason to run.",
+        affectsOutput: false),
       .required(
         "outputs", .orderedMap(CommandOutput.field),
         "The files it writes, by name, each with its format; they and nothing else. The first is meant where a stage is named without an output."
@@ -55,6 +59,7 @@ package struct Command: StageKind {
   let arguments: [Node]
   let inputs: [CommandInput]
   let results: [CommandOutput]
+  let runtime: [String]
   let environment: [String]
   let usesNetwork: Bool
   let limits: CommandLimits
@@ -71,6 +76,7 @@ package struct Command: StageKind {
     }
     usesNetwork = options["network"]?.bool ?? false
     limits = CommandLimits(options["limits"], report: &report)
+    runtime = (options["runtime"]?.items ?? []).compactMap(\.text)
     var names: [String] = []
     for node in options["environment"]?.items ?? [] {
       let name = node.text ?? ""
@@ -102,6 +108,15 @@ package struct Command: StageKind {
       sources.append(SourceRequest(location: path, digest: nil, span: node.span))
     }
     self.sources = sources
+    for node in options["runtime"]?.items ?? [] {
+      let path = node.text ?? ""
+      guard !path.hasPrefix("/"), !path.hasPrefix("~/") else { continue }
+      report.append(
+        .error(
+          "AX0862", at: node.span, "'\(path)' is no place outside the project",
+          cause: "'runtime' names where a program is installed: absolute, or below the home folder",
+          hint: "what is below the pipeline's folder is declared under 'files'"))
+    }
     check(&report)
   }
 
@@ -165,7 +180,7 @@ package struct Command: StageKind {
 
   package var foreignCode: ForeignCode? {
     ForeignCode(
-      arguments: arguments.map { $0.text ?? "" }, environment: environment,
+      arguments: arguments.map { $0.text ?? "" }, environment: environment, runtime: runtime,
       usesNetwork: usesNetwork, span: span)
   }
 

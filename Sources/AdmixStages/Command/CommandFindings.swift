@@ -21,7 +21,20 @@ struct CommandFindings {
   func check() throws {
     let refused = refusals
     if !refused.isEmpty { throw TaskFailure(refused, reason: .sandbox) }
-    if let failure { throw TaskFailure(failure) }
+    guard let failure else { return }
+    // Where the kernel does not tell what it refused, the program may.
+    if protected, !outcome.sandbox.isWatched,
+      said.contains(where: { $0.contains("ermission denied") })
+    {
+      throw TaskFailure(
+        .error(
+          "AX0867", at: kind.span, "stage '\(stage)' was refused a file that it does not declare",
+          cause:
+            "its last words have 'Permission denied', and \(failure.fact); this kernel does not tell of what",
+          hint: "its log may name the file: declare it under 'files', or write to '{outputs.NAME}'"),
+        reason: .sandbox)
+    }
+    throw TaskFailure(failure)
   }
 
   /// Kept with the task: how far it was confined.
@@ -128,7 +141,7 @@ struct CommandFindings {
         ? how("the sandbox refused it")
         : "its result would not be made anew when that file changes",
       hint: name.hasPrefix("/")
-        ? "a program is shown files below the pipeline's folder: put it there and declare it under 'files'"
+        ? "data belongs below the pipeline's folder and under 'files'; of an installation, name the folder under 'runtime'"
         : "declare it: files: [\(name)]")
   }
 

@@ -150,7 +150,8 @@ struct CommandRun {
     let programs = task.request.files.prefix(parameters.programs)
     let home = setting.environment["HOME"]
     request.readable =
-      ProgramRuntime.readable(allowsNetwork: parameters.network)
+      kind.runtime.map { $0.hasPrefix("~/") ? (home ?? "") + $0.dropFirst() : $0 }
+      + ProgramRuntime.readable(allowsNetwork: parameters.network)
       + programs.flatMap { file in
         // A script of the project belongs to no installation.
         file.path.hasPrefix(setting.folder + "/") && !file.path.contains("/bin/")

@@ -118,7 +118,7 @@ enum Commands {
   static func rights(_ code: ForeignCode) -> String {
     var rights: [String] = []
     if code.usesNetwork { rights.append("the network") }
-    rights += code.environment.map { "$\($0)" }
+    rights += code.environment.map { "$\($0)" } + code.runtime
     return rights.isEmpty ? "" : " (with \(rights.joined(separator: ", ")))"
   }
 
