@@ -104,7 +104,8 @@ let package = Package(
       name: "AdmixStagesTests",
       dependencies: [
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
-        "AdmixGenerators", "AdmixStore", "AdmixEngine", "AdmixStages", "AdmixTestSupport",
+        "AdmixGenerators", "AdmixStore", "AdmixEngine", "AdmixProcess", "AdmixStages",
+        "AdmixTestSupport",
       ]),
     .testTarget(
       name: "AdmixReportTests",

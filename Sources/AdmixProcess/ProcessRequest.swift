@@ -83,6 +83,8 @@ package struct ProcessOutcome: Hashable, Sendable {
   /// What was refused, in the order it was tried; each once, at most 32.
   package var denials: [Denial] = []
   package var sandbox = SandboxLevel()
+
+  package init() {}
 }
 
 /// How far the kernel of this machine confines a program.

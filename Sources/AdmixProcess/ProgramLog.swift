@@ -11,10 +11,19 @@ package final class ProgramLog {
   private var written = 0
   private var skipped = 0
   private var rest = Data()
+  /// Longest first, so that one within another leaves nothing of it.
+  private let secrets: [[UInt8]]
+  /// What may be the beginning of a secret.
+  private var held: [UInt8] = []
 
   /// Begins the file anew.
-  package init(path: String) throws {
+  ///
+  /// - Parameter secrets: texts that `***` stands for in the file. Those of fewer than four bytes are
+  ///   left: they would be found everywhere.
+  package init(path: String, secrets: [String] = []) throws {
     self.path = path
+    self.secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 4 }
+      .sorted { $0.count > $1.count }
     try FileManager.default.createDirectory(
       atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
     // What a program says may be data: for the user's eyes.
@@ -27,6 +36,33 @@ package final class ProgramLog {
   }
 
   package func append(_ bytes: UnsafeRawBufferPointer) {
+    if secrets.isEmpty {
+      keep(bytes)
+    } else {
+      held.append(contentsOf: bytes)
+      mask(isLast: false)
+    }
+  }
+
+  private func mask(isLast: Bool) {
+    let longest = secrets.first?.count ?? 0
+    var out: [UInt8] = []
+    out.reserveCapacity(held.count)
+    var place = 0
+    while place < held.count, isLast || place + longest <= held.count {
+      if let secret = secrets.first(where: { held[place...].starts(with: $0) }) {
+        out.append(contentsOf: "***".utf8)
+        place += secret.count
+      } else {
+        out.append(held[place])
+        place += 1
+      }
+    }
+    held.removeFirst(place)
+    out.withUnsafeBytes(keep)
+  }
+
+  private func keep(_ bytes: UnsafeRawBufferPointer) {
     let room = max(0, min(bytes.count, Self.head - written))
     if room > 0 {
       // A full disk loses the log, not the run.
@@ -42,6 +78,7 @@ package final class ProgramLog {
   }
 
   package func finish() {
+    mask(isLast: true)
     if skipped > 0 || rest.count > Self.tail {
       skipped += max(0, rest.count - Self.tail)
       try? file.write(contentsOf: Data("\n[\(skipped) bytes are left out here]\n".utf8))

@@ -143,7 +143,8 @@ struct ProcessHostTests {
     let folder = try TemporaryFolder()
     // Each of the processes is within the limit that the kernel checks; together they are not.
     let hungry = try run(
-      "for i in 1 2 3 4; do head -c 30000000 /dev/zero | tail & done; sleep 5 & wait", in: folder
+      "for i in 1 2 3 4; do (x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 30) & done; wait",
+      in: folder
     ) { $0.limits.memory = 64 << 20 }
     #expect(hungry.outcome.ending == .outOfMemory, "\(hungry)")
     let bomb = try run("f() { f | f & }; f; sleep 20", in: folder) { $0.limits.processes = 40 }
@@ -189,6 +190,23 @@ struct ProcessHostTests {
     }
     #expect(isReady)
     for name in ["one", "two"] { #expect(try !isAlive(name, in: folder), "\(name)") }
+  }
+
+  @Test func aLogHasNoSecretsHoweverTheyArrive() throws {
+    let folder = try TemporaryFolder()
+    let text = "key=hush-hush; hush-hush-more hush hushhush-hus\nabc hush-hush"
+    try forEverySeed(50) { random in
+      let path = folder.path + "/log"
+      let log = try ProgramLog(path: path, secrets: ["hush-hush", "hush-hush-more", "abc", ""])
+      var rest = Array(text.utf8)[...]
+      while !rest.isEmpty {
+        let count = Int.random(in: 1...rest.count, using: &random)
+        Array(rest.prefix(count)).withUnsafeBytes { log.append($0) }
+        rest = rest.dropFirst(count)
+      }
+      log.finish()
+      return try folder.read("log") == "key=***; *** hush hushhush-hus\nabc ***"
+    }
   }
 
   @Test func boundsItsLog() throws {

@@ -155,7 +155,7 @@ struct CommandTests {
   @Test func nothingOfTheCallersEnvironmentComesAlong() throws {
     let product = try product(
       """
-      run: [sh, -c, "env | cut -d= -f1 | sort > {outputs.names}; echo $KEY >> {outputs.names}"]
+      run: [sh, -c, "env | cut -d= -f1 | sort > {outputs.names}; echo $KEY >> {outputs.names}; echo told $KEY"]
       outputs: {names: file}
       environment: [KEY, ABSENT]
       """)
@@ -180,6 +180,7 @@ struct CommandTests {
         """, "\(names)")
     // Its value is a reason to run, and is nowhere but where the program put it.
     #expect(try product.shell("grep -l hush-hush .admix/store.db* .admix/logs/*/*").out.isEmpty)
+    #expect(try product.shell("cat .admix/logs/*/work.log").out == "told ***\n")
     #expect(try statuses(run(product, ["KEY": "hush-hush"]))["work"] == "cached")
     let why = try product.admix("why", "pipeline.yaml", "work", environment: ["KEY": "other"])
     #expect(why.out.contains("KEY") && !why.out.contains("other"), "\(why.out)")

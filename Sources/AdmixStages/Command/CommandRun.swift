@@ -31,7 +31,12 @@ struct CommandRun {
     let request = try request(parameters, inputs: inputs, outputs: targets, given, work)
 
     let log: ProgramLog
-    do { log = try ProgramLog(path: task.logFile()) } catch {
+    do {
+      // What a program tells of its environment is not to be read in a file later.
+      log = try ProgramLog(
+        path: task.logFile(),
+        secrets: parameters.environment.keys.compactMap { task.foreign.environment[$0] })
+    } catch {
       throw TaskFailure(
         .error("AX0873", at: kind.span, "the log of the program cannot be written"),
         reason: .store)
