@@ -33,6 +33,7 @@ let package = Package(
         .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
       ]),
     .target(name: "CFetch", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CSandbox"),
 
     .target(name: "AdmixModel", dependencies: ["CCrypto"]),
     .target(name: "AdmixExpression", dependencies: ["AdmixModel"]),
@@ -40,6 +41,7 @@ let package = Package(
     .target(
       name: "AdmixData",
       dependencies: ["AdmixModel", "AdmixExpression", "CArrow", "CFetch"]),
+    .target(name: "AdmixProcess", dependencies: ["CSandbox"]),
     .target(name: "AdmixStatistics", dependencies: ["AdmixModel", "AdmixData"]),
     .target(
       name: "AdmixStore",
@@ -56,14 +58,14 @@ let package = Package(
       name: "AdmixStages",
       dependencies: [
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
-        "AdmixGenerators", "AdmixEngine",
+        "AdmixGenerators", "AdmixEngine", "AdmixProcess",
       ]),
     .target(name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine"]),
     .executableTarget(
       name: "admix",
       dependencies: [
-        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixEngine", "AdmixStages",
-        "AdmixReport",
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixProcess", "AdmixStore", "AdmixEngine",
+        "AdmixStages", "AdmixReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -84,6 +86,8 @@ let package = Package(
       name: "AdmixStatisticsTests",
       dependencies: ["AdmixModel", "AdmixData", "AdmixStatistics", "AdmixTestSupport"]),
     .testTarget(
+      name: "AdmixProcessTests", dependencies: ["AdmixProcess", "AdmixTestSupport", "admix"]),
+    .testTarget(
       name: "AdmixStoreTests", dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport"]),
     .testTarget(
       name: "AdmixEngineTests",
@@ -100,14 +104,15 @@ let package = Package(
       name: "AdmixStagesTests",
       dependencies: [
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
-        "AdmixGenerators", "AdmixStore", "AdmixEngine", "AdmixStages", "AdmixTestSupport",
+        "AdmixGenerators", "AdmixStore", "AdmixEngine", "AdmixProcess", "AdmixStages",
+        "AdmixTestSupport",
       ]),
     .testTarget(
       name: "AdmixReportTests",
       dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine", "AdmixReport", "AdmixTestSupport"]),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport", "admix"]),
+      dependencies: ["AdmixModel", "AdmixStore", "AdmixProcess", "AdmixTestSupport", "admix"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -1,4 +1,4 @@
-import AdmixModel
+package import AdmixModel
 import AdmixSpec
 package import AdmixStore
 import Foundation
@@ -23,6 +23,17 @@ package struct Engine: Sendable {
     package var checksDeterminism: Bool
     /// What the run is asked, where the answer may be kept for the next one that is asked the same.
     package var question: Standing.Question?
+    /// What foreign programs are started with; the folder is the engine's.
+    package var foreign = ForeignSetting()
+    /// Says why a stage's foreign program may not run; nil lets it.
+    ///
+    /// Where nobody can be asked, none may.
+    package var objection: @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic? = {
+      stage, code, _ in
+      .error(
+        "AX0860", at: code.span, "the command of stage '\(stage.name)' is not trusted",
+        hint: "admix trust FILE")
+    }
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
@@ -46,24 +57,26 @@ package struct Engine: Sendable {
   package let store: Store
   /// The folder of the pipeline file.
   package let root: String
-  let options: Options
+  private(set) var options: Options
 
   package init(store: Store, root: String, options: Options = Options()) {
     self.store = store
     self.root = root
     self.options = options
+    self.options.foreign.folder = root
   }
 
   var locator: SourceLocator {
     SourceLocator(
-      root: root, distdirs: options.distdirs, store: store, allowsNetwork: options.allowsNetwork)
+      root: root, distdirs: options.distdirs, store: store, allowsNetwork: options.allowsNetwork,
+      searchPath: options.foreign.environment["PATH"] ?? "")
   }
 
   private func planner(_ graph: Graph) -> Planner {
     Planner(
       graph: graph, store: store, locator: locator,
       deliveries: Deliveries(root: root, store: store), forced: options.forced,
-      selected: options.selected)
+      selected: options.selected, foreign: options.foreign)
   }
 
   package func plan(_ graph: Graph) throws -> Plan { try planner(graph).plan() }
@@ -77,6 +90,7 @@ package struct Engine: Sendable {
     let capacity = try capacity(for: graph)
     let planner = planner(graph)
     var plan = try planner.plan(toleratesFailures: options.keepsGoing)
+    try checkTrust(graph, plan)
     var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: started, seconds: 0, status: .succeeded, stages: [])
@@ -111,7 +125,8 @@ package struct Engine: Sendable {
     let active = try ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
-      checksDeterminism: options.checksDeterminism, send: events)
+      checksDeterminism: options.checksDeterminism, foreign: options.foreign,
+      objection: options.objection, send: events)
     defer { active.cleanUp() }
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(
@@ -156,6 +171,30 @@ package struct Engine: Sendable {
     }
     if problems.hasErrors { throw TaskFailure(problems) }
     return capacity
+  }
+
+  /// The foreign programs of a pipeline, with what their source requests came to.
+  package func foreignCode(_ graph: Graph) throws -> [(
+    stage: Graph.Stage, code: ForeignCode, sources: [[SourceFile]]
+  )] {
+    try graph.stages.compactMap { stage in
+      guard let code = stage.kind.foreignCode else { return nil }
+      return (stage, code, try stage.kind.sources.map(locator.locate))
+    }
+  }
+
+  /// Refuses at once what would be refused in the middle of the run.
+  private func checkTrust(_ graph: Graph, _ plan: Plan) throws {
+    var refused = Diagnostics()
+    for (stage, planned) in zip(graph.stages, plan.stages) {
+      // Where its files were not found, it fails by itself.
+      guard let code = stage.kind.foreignCode, [.run, .depends].contains(planned.action),
+        !planned.sources.isEmpty,
+        let objection = options.objection(stage, code, planned.sources)
+      else { continue }
+      refused.append(objection)
+    }
+    if !refused.isEmpty { throw TaskFailure(refused, reason: .sandbox) }
   }
 
   private static func unchanged(_ stage: Graph.Stage, _ planned: Plan.Stage) -> StageRecord {

@@ -10,4 +10,5 @@ package let builtinStages = StageRegistry([
   Fairness.self,
   Validate.self,
   Export.self,
+  Command.self,
 ])

@@ -1,3 +1,4 @@
+import AdmixProcess
 import AdmixStore
 import ArgumentParser
 import Foundation
@@ -10,18 +11,27 @@ struct Admix: AsyncParsableCommand {
     discussion: """
       A first pipeline:  admix init demo && admix run demo
 
-      Ends with 0 when done or nothing was to do, 1 when a stage failed, 2 for a wrong command line, 3 for a wrong pipeline file, 4 when a gate failed, 5 when stale (--exit-code), 6 when the store cannot be used, 7 when an input is missing, 8 when it waited too long for another run, 10 when a task is not deterministic, 130 when interrupted.
+      Ends with 0 when done or nothing was to do, 1 when a stage failed, 2 for a wrong command line, 3 for a wrong pipeline file, 4 when a gate failed, 5 when stale (--exit-code), 6 when the store cannot be used, 7 when an input is missing, 8 when it waited too long for another run, 9 when a command is not trusted or did what it may not, 10 when a task is not deterministic, 130 when interrupted.
       """,
     version: version,
     subcommands: [
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
       Lineage.self, Report.self, Runs.self, TagCommand.self, GC.self, Verify.self,
-      SchemaCommand.self, GraphCommand.self,
-      Reference.self,
+      SchemaCommand.self, GraphCommand.self, TrustCommand.self, Reference.self,
     ])
 
   /// ArgumentParser's own exit for usage is 64; ours is 2.
   static func main() async {
+    // Not for people, so ArgumentParser does not know of it; the thread is the only one by now.
+    if CommandLine.arguments.dropFirst().first == ProcessHost.mode {
+      let code = ProcessHost.runLauncher()
+      if code == 64 {
+        Terminal.error(
+          "admix starts the programs of command stages this way; it is not for hands\n")
+        Foundation.exit(2)
+      }
+      Foundation.exit(code)
+    }
     // A reader that goes away ends a write, not the process.
     signal(SIGPIPE, SIG_IGN)
     CrashPoint.arm(ProcessInfo.processInfo.environment)

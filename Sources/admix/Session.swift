@@ -131,13 +131,18 @@ struct StoreArguments: ParsableArguments {
   /// - Parameter onlyAsks: the command only asks; where nothing ran yet there is nothing to ask, and
   ///   no folder is left behind.
   func engine(
-    _ pipeline: PipelineArguments, onlyAsks: Bool = false,
-    _ set: (inout Engine.Options) -> Void = { _ in }
+    _ pipeline: PipelineArguments, onlyAsks: Bool = false, allowsCommands: Bool = false,
+    isSandboxed: Bool = true, _ set: (inout Engine.Options) -> Void = { _ in }
   ) throws -> Engine {
     let root = pipeline.root
     let folder = folder(pipeline)
     let store = try Session.open(pipeline) { try Store(root: folder, isMade: !onlyAsks) }
     var options = Engine.Options(distdirs: distdirs, allowsNetwork: !offline)
+    let environment = ProcessInfo.processInfo.environment
+    options.foreign = ForeignSetting(
+      environment: environment, launcher: "/proc/self/exe", isSandboxed: isSandboxed)
+    options.objection = Commands.objection(
+      pipeline, environment, allowsAll: allowsCommands)
     set(&options)
     return Engine(store: store, root: root, options: options)
   }

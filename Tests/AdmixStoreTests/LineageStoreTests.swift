@@ -26,8 +26,9 @@ struct LineageStoreTests {
         + inputs.enumerated().map { .init(.input, "in\($0.offset)", Digest(of: $0.element).hex) }
         + files.enumerated().map { .init(.file, "0.\($0.offset)", Digest(of: $0.element).hex) })
     return try store.commit(
-      key, scope: scope, kind: "toy", outputs: ["out": [artifact]],
-      contents: [artifact.digest: data], body: Data("{}".utf8), run: run)
+      Finding(
+        key, scope: scope, kind: "toy", outputs: ["out": [artifact]],
+        contents: [artifact.digest: data], body: Data("{}".utf8), run: run))
   }
 
   @Test func tellsWhoMadeAndWhoUsed() throws {

@@ -32,6 +32,9 @@ package protocol StageKind: Sendable {
   /// a kind that uses pipeline facts.
   var tellsParameters: Bool { get }
 
+  /// The program of somebody else's that this stage runs; nil where it runs none.
+  var foreignCode: ForeignCode? { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -60,6 +63,7 @@ extension StageKind {
   package var implementations: [String: Int] { [:] }
   package var drawsRandomNumbers: Bool { Self.description.usesRandomness }
   package var tellsParameters: Bool { false }
+  package var foreignCode: ForeignCode? { nil }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
@@ -79,12 +83,19 @@ package struct SourceRequest: Hashable, Sendable {
   package var span: SourceSpan
   /// File name endings that a folder is searched for, such as `csv`; empty takes all files.
   package var endings: [String]
+  /// A program, looked for in the folders of `PATH` where it is a bare name; what it needs to start
+  /// (the interpreter of a script, the settings of a virtual environment) are files of it too.
+  package var isProgram: Bool
 
-  package init(location: String, digest: Digest?, span: SourceSpan, endings: [String] = []) {
+  package init(
+    location: String, digest: Digest?, span: SourceSpan, endings: [String] = [],
+    isProgram: Bool = false
+  ) {
     self.location = location
     self.digest = digest
     self.span = span
     self.endings = endings
+    self.isProgram = isProgram
   }
 }
 
@@ -198,6 +209,8 @@ package struct TaskFailure: Error, Sendable {
     case notDeterministic
     /// The store is damaged or cannot be used (exit code 6).
     case store
+    /// A foreign program is not trusted, or did what it may not (exit code 9).
+    case sandbox
     case cancelled
   }
 
@@ -230,6 +243,8 @@ package protocol StageContext: Sendable {
   var artifacts: any ArtifactAccess { get }
   /// Facts about the whole pipeline that a card wants to tell; not for deciding anything.
   var pipeline: PipelineFacts { get }
+  /// For stages that run foreign programs.
+  var foreign: ForeignSetting { get }
 
   /// Does tasks, or takes what they gave before; results are in the order of the requests.
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs]
@@ -291,4 +306,10 @@ package protocol TaskContext: Sendable {
   func progress(rows: Int)
   /// Throws when the run is being interrupted; call it now and then.
   func checkCancellation() throws
+  /// For tasks that run foreign programs.
+  var foreign: ForeignSetting { get }
+  /// For messages; not for deciding anything.
+  var stageName: String { get }
+  /// A file that is kept with the run, for what a foreign program says.
+  func logFile() throws -> String
 }

@@ -66,6 +66,8 @@ package struct Planner: Sendable {
   let forced: Set<String>
   /// The stages that take part; all where nil.
   let selected: Set<String>?
+  /// What stages that run foreign programs depend on beside what they name.
+  let foreign: ForeignSetting
 
   /// - Parameter toleratesFailures: whether a stage whose sources cannot be located is planned to run,
   ///   where it will fail by itself, instead of ending the plan.
@@ -140,7 +142,8 @@ package struct Planner: Sendable {
     }
     let facts = stage.description.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
     let fingerprint = try Self.fingerprint(
-      stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts)
+      stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts,
+      foreign: foreign)
     entry.fingerprint = fingerprint
     let isForced = forced.contains(stage.name) || forced.contains("")
     if !isForced, let (result, outputs) = try found(fingerprint.digest) {
@@ -202,7 +205,7 @@ package struct Planner: Sendable {
   /// Everything that can change what a stage gives.
   package static func fingerprint(
     _ stage: Graph.Stage, spec: PipelineSpec, inputs: [String: Artifact],
-    sources: [[SourceFile]], facts: PipelineFacts?
+    sources: [[SourceFile]], facts: PipelineFacts?, foreign: ForeignSetting = ForeignSetting()
   ) throws -> Fingerprint {
     var parts: [Fingerprint.Component] = [
       .init(.implementation, stage.description.name, "\(stage.description.revision)")
@@ -218,6 +221,9 @@ package struct Planner: Sendable {
     if stage.kind.drawsRandomNumbers {
       parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
       parts.append(.init(.seed, "salt", salt(stage)))
+    }
+    parts += (stage.kind.foreignCode?.environment ?? []).map {
+      .init(.environment, $0, foreign.digest(of: $0))
     }
     if let facts {
       parts.append(

@@ -16,15 +16,16 @@ package struct Standing: Sendable, Codable {
   /// Sources that more than one file answers to, with a digest of their names.
   private var listings: [Listing] = []
   /// Digests of values from the environment.
-  private var environment: [String: Digest] = [:]
+  private var environment: [String: String] = [:]
   private var objects: [String] = []
   private var sizes: [Int] = []
   /// What the run would say.
   package let message: Message
 
-  private struct Listing: Sendable, Codable {
+  private struct Listing: Hashable, Sendable, Codable {
     var location: String
     var endings: [String]
+    var isProgram: Bool
     var names: Digest
   }
 
@@ -82,9 +83,10 @@ extension Standing {
       }
       add(identity)
     }
-    for name in graph.spec.environment {
-      environment[name] = Digest(of: question.environment[name] ?? "")
-    }
+    let declared = graph.stages.flatMap { $0.kind.foreignCode?.environment ?? [] }
+    let setting = ForeignSetting(environment: question.environment)
+    for name in graph.spec.environment + declared { environment[name] = setting.digest(of: name) }
+    var listed: Set<Listing> = []
     for case (let stage, let entry?) in zip(graph.stages, planned) {
       for (request, found) in zip(stage.kind.sources, entry.sources) {
         if request.location.contains("://") { continue }
@@ -94,11 +96,12 @@ extension Standing {
           zip(identities, found).allSatisfy({ digests[$0] == $1.digest })
         else { return nil }
         for identity in identities { add(identity) }
-        if found.count != 1 || found[0].name != request.location {
-          listings.append(
-            Listing(
-              location: request.location, endings: request.endings,
-              names: Self.digest(found.map(\.name))))
+        if request.isProgram || found.count != 1 || found[0].name != request.location {
+          let listing = Listing(
+            location: request.location, endings: request.endings, isProgram: request.isProgram,
+            names: Self.digest(found.map { request.isProgram ? $0.path : $0.name }))
+          // A thousand stages may run one program.
+          if listed.insert(listing).inserted { listings.append(listing) }
         }
       }
       for delivery in entry.outputs?.deliveries ?? [] {
@@ -134,13 +137,12 @@ extension Standing {
           .elementsEqual(identities[5 * index..<5 * index + 5])
       else { return false }
     }
-    for (name, digest) in environment where Digest(of: values[name] ?? "") != digest {
-      return false
-    }
+    let setting = ForeignSetting(environment: values)
+    for (name, digest) in environment where setting.digest(of: name) != digest { return false }
     for listing in listings {
       let request = SourceRequest(
         location: listing.location, digest: nil, span: SourceSpan(file: "", line: 1, column: 1),
-        endings: listing.endings)
+        endings: listing.endings, isProgram: listing.isProgram)
       guard let names = try? locator.names(request), Self.digest(names) == listing.names else {
         return false
       }

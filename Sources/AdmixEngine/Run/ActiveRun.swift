@@ -13,12 +13,16 @@ final class ActiveRun: Sendable {
   let send: EventSink
   /// Whether a sample of the tasks is done twice and compared.
   let checksDeterminism: Bool
+  let foreign: ForeignSetting
+  let objection: @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic?
   private let forced: Set<String>
   private let attempts = Atomic(0)
 
   init(
     uuid: String, store: Store, locator: SourceLocator, executor: any Executor,
     control: RunControl, forced: Set<String>, checksDeterminism: Bool,
+    foreign: ForeignSetting,
+    objection: @escaping @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic?,
     send: @escaping EventSink
   ) throws {
     self.uuid = uuid
@@ -29,6 +33,8 @@ final class ActiveRun: Sendable {
     self.forced = forced
     self.send = send
     self.checksDeterminism = checksDeterminism
+    self.foreign = foreign
+    self.objection = objection
     try ObjectFolder.makeFolder(store.attempts(of: uuid))
   }
 

@@ -4,12 +4,16 @@ package import Foundation
 
 /// A task ready to be done by any worker: what to do, and where artifacts are.
 package struct ExecutableTask: Sendable {
+  package var stageName: String
   package var kind: any StageKind
   package var request: TaskRequest
   package var artifacts: WorkerArtifacts
   package var resources: Resources
   package var progress: @Sendable (Int) -> Void
   package var control: RunControl
+  package var foreign: ForeignSetting
+  /// The folder of the run's logs.
+  package var logs: String
 }
 
 /// What a worker hands back: outputs, and the contents of artifacts too small for a file.
@@ -83,4 +87,7 @@ private struct LocalTask: TaskContext {
   var artifacts: any ArtifactAccess { task.artifacts }
   func progress(rows: Int) { task.progress(rows) }
   func checkCancellation() throws { try task.control.check() }
+  var foreign: ForeignSetting { task.foreign }
+  var stageName: String { task.stageName }
+  func logFile() throws -> String { RunLogs.path(of: task.stageName, in: task.logs) }
 }

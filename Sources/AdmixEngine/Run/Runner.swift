@@ -113,8 +113,14 @@ struct Runner: Sendable {
       }
     }
     if planned.action == .run || planned.action == .depends {
-      run.send(.stageStarted(stage: stage.name, kind: record.kind, why: planned.why))
       do {
+        // What is executed may have been edited since the run began.
+        if let code = stage.kind.foreignCode,
+          let objection = run.objection(stage, code, planned.sources)
+        {
+          throw TaskFailure(objection, reason: .sandbox)
+        }
+        run.send(.stageStarted(stage: stage.name, kind: record.kind, why: planned.why))
         planned.sources = try await obtained(stage, planned.sources)
         record.sources = Array(planned.sources.joined())
         let stored = try await drive(stage, planned, board)

@@ -24,6 +24,7 @@ struct StageDriver: StageContext {
   let tally = Tally()
 
   var artifacts: any ArtifactAccess { own }
+  var foreign: ForeignSetting { run.foreign }
 
   func run(_ requests: [TaskRequest]) async throws -> [TaskOutputs] {
     let keys = requests.map(fingerprint)
@@ -103,10 +104,11 @@ struct StageDriver: StageContext {
     -> ExecutableTask
   {
     ExecutableTask(
-      kind: stage.kind, request: request, artifacts: run.newArtifacts(contents),
-      resources: stage.policy.resources,
+      stageName: stageName, kind: stage.kind, request: request,
+      artifacts: run.newArtifacts(contents), resources: stage.policy.resources,
       progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
-      control: control)
+      control: control, foreign: run.foreign,
+      logs: RunLogs.folder(of: run.uuid, store: run.store.root))
   }
 
   /// Does a sample of tasks once more, and compares what they give.

@@ -7,13 +7,18 @@ import Synchronization
 /// Turns what a spec says about its sources into files with digests.
 package struct SourceLocator: Sendable {
   /// The folder of the pipeline file: relative paths start here.
-  private let root: String
+  let root: String
+  /// Where programs are looked for.
+  let searchPath: String
   private let distdirs: [String]
   private let store: Store
   private let allowsNetwork: Bool
 
-  package init(root: String, distdirs: [String], store: Store, allowsNetwork: Bool) {
+  package init(
+    root: String, distdirs: [String], store: Store, allowsNetwork: Bool, searchPath: String = ""
+  ) {
     self.root = root
+    self.searchPath = searchPath
     self.distdirs = distdirs
     self.store = store
     self.allowsNetwork = allowsNetwork
@@ -24,6 +29,7 @@ package struct SourceLocator: Sendable {
   /// What is behind a URL is known by the digest the spec gives, so nothing is fetched here; the file
   /// named may not be there yet, and `obtain` sees to that before it is read.
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
+    if request.isProgram { return try program(request) }
     if request.location.contains("://") { return [try remote(request)] }
     let names = try local(request)
     let files = try identify(names.map { ($0, absolute($0)) }, at: request.span)
@@ -46,8 +52,11 @@ package struct SourceLocator: Sendable {
   }
 
   /// The names that a request comes to now; nothing is read.
+  ///
+  /// Of a program, where it and what it needs to start lie.
   func names(_ request: SourceRequest) throws -> [String] {
-    request.location.contains("://") ? [] : try local(request)
+    if request.isProgram { return try program(request).map(\.path) }
+    return request.location.contains("://") ? [] : try local(request)
   }
 
   private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(root)/\(path)" }
@@ -96,13 +105,13 @@ package struct SourceLocator: Sendable {
     return names.map { prefix + $0 }
   }
 
-  private func isFile(_ path: String) -> Bool {
+  func isFile(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       && !isFolder.boolValue
   }
 
-  private func identify(name: String, path: String, at span: SourceSpan?) throws -> SourceFile {
+  func identify(name: String, path: String, at span: SourceSpan?) throws -> SourceFile {
     try identify([(name, path)], at: span)[0]
   }
 

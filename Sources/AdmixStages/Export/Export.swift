@@ -35,7 +35,7 @@ package struct Export: StageKind {
         "card", .bool, default: false,
         "Writes a dataset card in Markdown and Croissant JSON-LD beside the file."),
       .optional(
-        "attestation", .bool, default: false,
+        "attestation", .bool,
         "Writes an in-toto statement with SLSA provenance beside the file: what it was made from, which `admix verify --attestation` checks."
       ),
     ],

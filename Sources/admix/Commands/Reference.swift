@@ -73,6 +73,7 @@ struct Reference: AsyncParsableCommand {
 
     - [How a pipeline file is put together](pipeline.md)
     - [How YAML is read](yaml.md)
+    - [Commands and trust](../commands-and-trust.md)
     - [What the error codes mean](../diagnostics)
 
     """

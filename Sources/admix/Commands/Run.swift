@@ -1,5 +1,6 @@
 import AdmixEngine
 import AdmixModel
+import AdmixProcess
 import AdmixReport
 import AdmixStore
 import ArgumentParser
@@ -40,6 +41,9 @@ struct Run: AsyncParsableCommand {
   @Flag(
     help: "Does a sample of the tasks twice, and ends with 10 where one gives something else.")
   var checkDeterminism = false
+  @Flag(help: "Runs the programs of command stages although nobody trusted them.")
+  var allowCommands = false
+  @Flag(help: "Lets the programs of command stages do all that you may.") var noSandbox = false
   @Flag(help: "Writes no report.") var noReport = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
 
@@ -53,7 +57,9 @@ struct Run: AsyncParsableCommand {
     let graph = try pipeline.graph()
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let selected = try selection.selected(in: graph, pipeline)
-    let engine = try store.engine(pipeline) { options in
+    let engine = try store.engine(
+      pipeline, allowsCommands: allowCommands, isSandboxed: !noSandbox
+    ) { options in
       if let jobs { options.jobs = jobs }
       options.tokens = machine.tokens
       options.memory = machine.memory ?? options.memory
@@ -79,6 +85,7 @@ struct Run: AsyncParsableCommand {
     var failures = Diagnostics()
     for stage in record.stages { for item in stage.failure { failures.append(item) } }
     if !failures.isEmpty { Complaint.print(failures, root: URL(fileURLWithPath: pipeline.root)) }
+    showLogs(record, engine)
     let report = writeReport(record, engine)
     if pipeline.json {
       Terminal.out(PlanText.json(record).pretty + "\n")
@@ -104,7 +111,7 @@ struct Run: AsyncParsableCommand {
       .string(URL(fileURLWithPath: pipeline.path).standardizedFileURL.path),
       .string(pipeline.path), .string(FileManager.default.currentDirectoryPath),
       .array((pipeline.set + [""] + pipeline.params).map { .string($0) }),
-      .array(store.distdirs.map { .string($0) }), .bool(store.offline),
+      .array(store.distdirs.map { .string($0) }), .bool(store.offline), .bool(noSandbox),
       .array((selection.only + [""] + selection.downstream).map { .string($0) }),
     ])
     return Standing.Question(
@@ -153,6 +160,27 @@ struct Run: AsyncParsableCommand {
 
   /// The pipeline's folder the way the person wrote it.
   private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
+
+  /// The last words of programs that failed.
+  ///
+  /// They may be data, so they are shown and not stored.
+  private func showLogs(_ record: RunRecord, _ engine: Engine) {
+    let folder = RunLogs.folder(of: record.run, store: engine.store.root)
+    for stage in record.stages where stage.status == .failed {
+      let log = RunLogs.path(of: stage.name, in: folder)
+      guard FileManager.default.fileExists(atPath: log) else { continue }
+      let shown =
+        (store.store ?? (displayRoot.isEmpty ? ".admix" : displayRoot + "/.admix"))
+        + log.dropFirst(engine.store.root.count)
+      let lines = ProgramLog.lastLines(of: log)
+      Terminal.error(
+        lines.isEmpty
+          ? "\(stage.name) said nothing\n"
+          : "\(stage.name) said last (all of it: \(shown)):\n"
+            + lines.map { "  | \($0)\n" }.joined())
+      Terminal.error("again, alone: \(pipeline.runCommand) --only \(stage.name)\n")
+    }
+  }
 
   private func writeReport(_ record: RunRecord, _ engine: Engine) -> String? {
     if record.run.isEmpty { return lastReport(record, engine) }

@@ -11,6 +11,7 @@ enum Outcome: Int32, Error, CaseIterable {
   case storeUnusable = 6
   case inputMissing = 7
   case waitedTooLong = 8
+  case sandboxViolation = 9
   case notDeterministic = 10
   case interrupted = 130
 
@@ -25,6 +26,7 @@ enum Outcome: Int32, Error, CaseIterable {
     case .storeUnusable: "the store is damaged or cannot be used, or an attestation does not hold"
     case .inputMissing: "an input is missing, or changed during the run"
     case .waitedTooLong: "waited too long for another run"
+    case .sandboxViolation: "a command is not trusted, or did what it may not"
     case .notDeterministic: "a task gave something else the second time: `run --check-determinism`"
     case .interrupted:
       "interrupted (143 when by SIGTERM); what is finished is kept, run again to go on"
@@ -36,7 +38,8 @@ extension Outcome {
   /// How a command ends for each reason of a failure; the first that occurred counts.
   static let inOrder: [(reason: TaskFailure.Reason, outcome: Outcome)] = [
     (.input, .inputMissing), (.waited, .waitedTooLong), (.notDeterministic, .notDeterministic),
-    (.store, .storeUnusable), (.timeout, .stageFailed), (.failed, .stageFailed),
+    (.store, .storeUnusable), (.sandbox, .sandboxViolation), (.timeout, .stageFailed),
+    (.failed, .stageFailed),
     (.cancelled, .interrupted),
   ]
 
