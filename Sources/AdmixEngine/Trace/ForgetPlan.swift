@@ -48,7 +48,7 @@ extension Engine {
   /// The plan to forget some rows of a source file; changes nothing.
   package func forget(_ graph: Graph, _ question: TraceQuestion) throws -> ForgetPlan {
     let tracer = try tracer(graph, question)
-    let found = try tracer.find()
+    let found = try tracer.find(prefersSources: true)
     guard found.subject.kind == .source else {
       throw Diagnostic.error(
         "AX0832", "'\(question.what)' is no source file",

@@ -34,6 +34,8 @@ package struct Trace: Hashable, Sendable, Codable {
     package var kind: Kind
     package var name: String
     package var rows: Rows
+    /// The first of them, where the subject is a source: file, row and line.
+    package var records: [Place] = []
     /// Rows of a source that no dataset has: left out when the file was read, or beyond its end.
     package var without: [Int]
   }

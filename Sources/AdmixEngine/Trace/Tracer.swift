@@ -111,7 +111,9 @@ struct Tracer {
     return trace
   }
 
-  func find() throws -> Found {
+  /// - Parameter prefersSources: what a name means that a stage and a source have.
+  func find(prefersSources: Bool = false) throws -> Found {
+    if prefersSources, isSource { return try source() }
     if let export = exported() { return try dataset(export.output, .export, export.path) }
     if let stage = graph[question.what] {
       let output = stage.kind.outputs.first ?? ""
@@ -193,6 +195,8 @@ struct Tracer {
     case .depends: return "a stage before '\(stage)' has changed since it ran"
     case .run where planned.why.contains { $0.cause == .new }:
       return "stage '\(stage)' never ran to its end"
+    case .run where planned.why.contains { $0.cause == .missing && $0.name == "artifact" }:
+      return "something that '\(stage)' gave is missing from the store"
     case .run, .hit, .restore: return "stage '\(stage)' has changed since it ran"
     }
   }
@@ -242,6 +246,13 @@ struct Tracer {
     }
   }
 
+  private var isSource: Bool {
+    graph.stages.contains { stage in
+      stage.kind.sources.contains { isAsked($0.location) }
+        || (plan[stage.name]?.sources ?? []).joined().contains { isAsked($0.name) }
+    }
+  }
+
   /// A source file, or all files of a source.
   private func source() throws -> Found {
     struct Use {
@@ -283,9 +294,9 @@ struct Tracer {
       subject: Trace.Subject(kind: .source, name: question.what, rows: .init(), without: []))
     var without: Set<Int>?
     var unmade: String?
-    var records: [Int] = []
     for use in uses {
       var hasRows = false
+      let sources = Array((plan[use.stage.name]?.sources ?? []).joined())
       for output in use.stage.kind.outputs {
         let place = Output(stage: use.stage.name, output: output)
         guard let manifest = try manifest(place),
@@ -310,18 +321,22 @@ struct Tracer {
         }
         if rows.isEmpty { continue }
         found.rows[place] = rows
-        if records.isEmpty {
-          found.subject.rows.count = rows.count
-          for index in pieces.indices where records.count < question.limit {
-            for row in rows.rows(of: index).prefix(question.limit - records.count) {
-              records.append(try walk.record(of: row, in: pieces[index]).row)
-            }
+        guard found.subject.records.isEmpty else { continue }
+        found.subject.rows.count = rows.count
+        for index in pieces.indices where found.subject.records.count < question.limit {
+          for row in rows.rows(of: index).prefix(question.limit - found.subject.records.count) {
+            let record = try walk.record(of: row, in: pieces[index])
+            guard sources.indices.contains(record.file) else { throw RowMap.damaged }
+            found.subject.records.append(
+              .init(
+                kind: .source, name: sources[record.file].name, row: record.row, line: record.line))
           }
         }
       }
       if !hasRows { unmade = use.stage.name }
     }
-    found.subject.rows.numbers = records.sorted()
+    // Numbers alone would not say which file they are of.
+    if names.count == 1 { found.subject.rows.numbers = found.subject.records.compactMap(\.row) }
     found.subject.without = (without ?? []).sorted()
     if found.rows.isEmpty, found.subject.without.isEmpty {
       if let unmade { throw notMade(unmade, question.what) }

@@ -12,7 +12,13 @@ package enum TraceText {
 
   private static func subject(_ subject: Trace.Subject) -> String {
     var out = ""
-    if subject.rows.count > 0 { out += "\(subject.name): \(rows(subject.rows))\n" }
+    if subject.rows.count > 0 {
+      out += "\(subject.name): \(rows(subject.rows))\n"
+      for record in subject.records { out += indent(1) + words(record) + "\n" }
+      if !subject.records.isEmpty, subject.records.count < subject.rows.count {
+        out += "  … and \(Numbers.count(subject.rows.count - subject.records.count, "more row"))\n"
+      }
+    }
     if !subject.without.isEmpty {
       let rows = rows(.init(count: subject.without.count, numbers: subject.without))
       out +=
@@ -128,7 +134,7 @@ package enum TraceText {
   /// `row 5`, or `7 rows: 1, 2, 3, …`.
   private static func rows(_ rows: Trace.Rows) -> String {
     let shown = rows.numbers.map(String.init).joined(separator: ", ")
-    if rows.count == 1 { return "row \(shown)" }
+    if rows.count == 1 { return shown.isEmpty ? "1 row" : "row \(shown)" }
     let more = rows.count > rows.numbers.count ? ", …" : ""
     return "\(Numbers.count(rows.count)) rows" + (shown.isEmpty ? "" : ": \(shown)\(more)")
   }
