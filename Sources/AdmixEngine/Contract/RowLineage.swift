@@ -48,6 +48,26 @@ package struct RowLineage: Hashable, Sendable, Codable {
     }
   }
 
+  /// Of a partition.
+  static let mostRows = Int(UInt32.max)
+
+  /// Whether all numbers are such as a stage may have noted; what was damaged since is not followed.
+  var isSound: Bool {
+    outputs.values.allSatisfy { origin in
+      let pieces: [Piece] =
+        switch origin {
+        case .files(let pieces): pieces
+        case .rows(_, let steps): Array(steps.joined())
+        }
+      return pieces.allSatisfy { piece in
+        (0...Self.mostRows).contains(piece.rows)
+          && (piece.from ?? []).allSatisfy { (0...Self.mostRows).contains($0) }
+          && (0...(1 << 50)).contains(piece.before ?? 0)
+          && (0...(1 << 50)).contains(piece.line ?? 0)
+      }
+    }
+  }
+
   /// Everything that is needed to read it.
   package var maps: [Artifact] {
     outputs.sorted { $0.key < $1.key }.flatMap { _, origin -> [Artifact] in

@@ -48,8 +48,7 @@ extension Engine {
   /// The plan to forget some rows of a source file; changes nothing.
   package func forget(_ graph: Graph, _ question: TraceQuestion) throws -> ForgetPlan {
     let tracer = try tracer(graph, question)
-    let found = try tracer.find(prefersSources: true)
-    guard found.subject.kind == .source else {
+    guard let found = try tracer.findSource() else {
       throw Diagnostic.error(
         "AX0832", "'\(question.what)' is no source file",
         cause: "what was made from a source is forgotten by making it again without the row",

@@ -46,11 +46,17 @@ package final class RowWalk: Sendable {
     var left = Set(records)
     for (partition, piece) in pieces.enumerated() where piece.from == [file] {
       let before = piece.before ?? 0
+      guard let artifact = piece.map else {
+        for record in left where (before + 1...before + piece.rows).contains(record) {
+          left.remove(record)
+          found.insert(record - before - 1, of: partition)
+        }
+        continue
+      }
       guard left.contains(where: { $0 > before }) else { continue }
-      let map = try piece.map.map { try self.map($0, rows: piece.rows) }
-      for row in 0..<piece.rows {
-        let record = before + (map.map { Int($0.rows[row]) } ?? row) + 1
-        if left.remove(record) != nil { found.insert(row, of: partition) }
+      for (row, record) in try map(artifact, rows: piece.rows).rows.enumerated()
+      where left.remove(before + Int(record) + 1) != nil {
+        found.insert(row, of: partition)
       }
     }
     return (found, left.sorted())

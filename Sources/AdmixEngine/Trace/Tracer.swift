@@ -142,6 +142,12 @@ struct Tracer {
       || absolute(path, root) == absolute(question.what, question.folder)
   }
 
+  /// What is behind a URL may be called by the last part of it, which is what its file is called.
+  private func isAsked(source name: String) -> Bool {
+    isAsked(name)
+      || name.contains("://") && (name as NSString).lastPathComponent == question.what
+  }
+
   private func exported() -> (output: Output, path: String)? {
     for stage in graph.stages {
       for (output, relation) in stage.kind.rowRelations {
@@ -175,7 +181,12 @@ struct Tracer {
     guard let artifact = plan[output.stage]?.outputs?.artifacts[output.output],
       artifact.kind == .dataset
     else { return nil }
-    return try artifacts.dataset(artifact)
+    let manifest = try artifacts.dataset(artifact)
+    guard manifest.partitions.allSatisfy({ (0...RowLineage.mostRows).contains($0.rows ?? 0) })
+    else {
+      throw RowMap.damaged
+    }
+    return manifest
   }
 
   private func notMade(_ stage: String, _ what: String) -> Diagnostic {
@@ -248,8 +259,8 @@ struct Tracer {
 
   private var isSource: Bool {
     graph.stages.contains { stage in
-      stage.kind.sources.contains { isAsked($0.location) }
-        || (plan[stage.name]?.sources ?? []).joined().contains { isAsked($0.name) }
+      stage.kind.sources.contains { isAsked(source: $0.location) }
+        || (plan[stage.name]?.sources ?? []).joined().contains { isAsked(source: $0.name) }
     }
   }
 
@@ -268,10 +279,10 @@ struct Tracer {
       var number = 0
       for (at, request) in stage.kind.sources.enumerated() {
         let some = located.indices.contains(at) ? located[at] : []
-        let isAll = isAsked(request.location)
+        let isAll = isAsked(source: request.location)
         if isAll, some.isEmpty { missing = stage.name }
         for file in some {
-          if isAll || isAsked(file.name) {
+          if isAll || isAsked(source: file.name) {
             files.append(number)
             names.insert(file.name)
           }
@@ -296,7 +307,6 @@ struct Tracer {
     var unmade: String?
     for use in uses {
       var hasRows = false
-      let sources = Array((plan[use.stage.name]?.sources ?? []).joined())
       for output in use.stage.kind.outputs {
         let place = Output(stage: use.stage.name, output: output)
         guard let manifest = try manifest(place),
@@ -323,15 +333,7 @@ struct Tracer {
         found.rows[place] = rows
         guard found.subject.records.isEmpty else { continue }
         found.subject.rows.count = rows.count
-        for index in pieces.indices where found.subject.records.count < question.limit {
-          for row in rows.rows(of: index).prefix(question.limit - found.subject.records.count) {
-            let record = try walk.record(of: row, in: pieces[index])
-            guard sources.indices.contains(record.file) else { throw RowMap.damaged }
-            found.subject.records.append(
-              .init(
-                kind: .source, name: sources[record.file].name, row: record.row, line: record.line))
-          }
-        }
+        found.subject.records = try records(rows, pieces, of: use.stage.name)
       }
       if !hasRows { unmade = use.stage.name }
     }
@@ -342,6 +344,36 @@ struct Tracer {
       if let unmade { throw notMade(unmade, question.what) }
       throw noRows(question.what)
     }
+    return found
+  }
+
+  /// The first of some rows as records of the files that their stage read.
+  private func records(_ rows: RowSet, _ pieces: [RowLineage.Piece], of stage: String) throws
+    -> [Trace.Place]
+  {
+    let files = Array((plan[stage]?.sources ?? []).joined())
+    var records: [Trace.Place] = []
+    for index in pieces.indices where records.count < question.limit {
+      for row in rows.rows(of: index).prefix(question.limit - records.count) {
+        let record = try walk.record(of: row, in: pieces[index])
+        guard files.indices.contains(record.file) else { throw RowMap.damaged }
+        records.append(
+          .init(kind: .source, name: files[record.file].name, row: record.row, line: record.line))
+      }
+    }
+    return records
+  }
+
+  /// What was found, said of the source where it is what a stage read from one.
+  func findSource() throws -> Found? {
+    var found = try find(prefersSources: true)
+    if found.subject.kind == .source { return found }
+    guard found.subject.kind == .dataset, let start = found.start, let rows = found.rows[start],
+      case .files(let pieces)? = try lineage(start.stage)?.outputs[start.output]
+    else { return nil }
+    found.subject.kind = .source
+    found.subject.records = try records(rows, pieces, of: start.stage)
+    found.subject.rows.numbers = []
     return found
   }
 
@@ -364,7 +396,9 @@ struct Tracer {
 
   func lineage(_ stage: String) throws -> RowLineage? {
     guard let artifact = plan[stage]?.outputs?.rows else { return nil }
-    return try artifacts.decode(RowLineage.self, from: artifact)
+    let lineage = try artifacts.decode(RowLineage.self, from: artifact)
+    guard lineage.isSound else { throw RowMap.damaged }
+    return lineage
   }
 
   private func input(_ stage: Graph.Stage, _ role: String) -> Output? {
@@ -410,7 +444,7 @@ struct Tracer {
         let place = Output(stage: stage.name, output: output)
         switch artifact.kind {
         case .dataset:
-          let manifest = try artifacts.dataset(artifact)
+          guard let manifest = try manifest(place) else { continue }
           let sizes = manifest.partitions.map { $0.rows ?? 0 }
           var here = Marks(sizes)
           if !inputs.isEmpty {

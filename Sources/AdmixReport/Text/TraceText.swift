@@ -147,13 +147,15 @@ package enum TraceText {
     if trace.subject.rows.count == 0 { return out + "there is nothing to forget\n" }
     let one = trace.subject.rows.count == 1
     out += "\nto forget \(one ? "it" : "them"); nothing is changed by this command\n"
+    let files = Set(trace.subject.records.map(\.name))
+    let source = files.count == 1 ? files.first ?? "" : trace.subject.name
     var number = 0
     func step(_ text: String, _ lines: [[String]] = []) {
       number += 1
       out += "\(number). \(text)\n" + table(lines, depth: 2)
     }
     step(
-      "remove \(one ? "the row" : "the rows") from \(trace.subject.name), and from wherever that is copied from"
+      "remove \(one ? "the row" : "the rows") from \(source), and from wherever that is copied from"
     )
     step(
       "\(run): these stages run again",
