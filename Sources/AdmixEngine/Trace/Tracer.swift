@@ -127,7 +127,7 @@ struct Tracer {
       return try dataset(Output(stage: stage.name, output: output), .dataset, question.what)
     }
     let stale = graph.stages.first { stage in
-      plan[stage.name]?.outputs == nil && lastPaths(stage.name).contains(where: isAsked)
+      plan[stage.name]?.outputs == nil && lastPaths(stage.name).contains { isAsked($0) }
     }
     if let stale { throw notMade(stale.name, question.what) }
     return try source()
