@@ -79,7 +79,9 @@ package struct Engine: Sendable {
       selected: options.selected, foreign: options.foreign)
   }
 
-  package func plan(_ graph: Graph) throws -> Plan { try planner(graph).plan() }
+  package func plan(_ graph: Graph, toleratesFailures: Bool = false) throws -> Plan {
+    try planner(graph).plan(toleratesFailures: toleratesFailures)
+  }
 
   /// Runs what the plan says; with nothing to do it writes nothing and the record has no run name.
   package func run(

@@ -147,7 +147,7 @@ extension Store {
     return results
   }
 
-  private static func artifact(_ row: Row, at index: Int) throws -> Artifact {
+  static func artifact(_ row: Row, at index: Int) throws -> Artifact {
     guard let kind = Artifact.Kind(rawValue: try row.value(index)),
       let digest = Digest(bytes: [UInt8](try row.value(index + 1, as: Data.self)))
     else { throw StoreError.damaged("an object is recorded in a way nobody writes") }

@@ -71,13 +71,16 @@ extension Store {
           SELECT uuid, pipeline, started_ns, ended_ns, status, body FROM run
           WHERE pipeline = ? AND uuid = coalesce(?, uuid) ORDER BY id DESC LIMIT ?
           """, arguments: [pipeline, named, limit]
-      ).map { row in
-        RunRow(
-          uuid: try row.value(0), pipeline: try row.value(1), started: Self.date(try row.value(2)),
-          ended: try row.value(3, as: Int64?.self).map(Self.date), status: try row.value(4),
-          body: Data(try row.value(5, as: String.self).utf8))
-      }
+      ).map(Self.run)
     }
+  }
+
+  /// A row of uuid, pipeline, start, end, status and body.
+  static func run(_ row: Row) throws -> RunRow {
+    RunRow(
+      uuid: try row.value(0), pipeline: try row.value(1), started: date(try row.value(2)),
+      ended: try row.value(3, as: Int64?.self).map(date), status: try row.value(4),
+      body: Data(try row.value(5, as: String.self).utf8))
   }
 
   package func stages(ofRun uuid: String) throws -> [RunStageRow] {

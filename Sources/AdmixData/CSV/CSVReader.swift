@@ -85,6 +85,10 @@ package struct CSVReader: Sendable {
     package var batch: Batch
     package var summaries: [CSVColumnSummary]
     package var rejects: [RejectedRow]
+    /// Which of the range's records the rows are, counted from 0; nil where they are all of them.
+    package var records: [Int]?
+    /// By row, how many lines below the range's first one it begins; nil where each record is a line.
+    package var lines: [Int]?
   }
 
   private let dialect: CSVDialect
@@ -133,12 +137,21 @@ package struct CSVReader: Sendable {
       summaries.append(work.summary)
     }
     var batch = Batch(schema: Schema(schemas), columns: made, rows: tokens.rows)
+    var records = tokens.records
+    var lines =
+      tokens.isLineEach
+      ? nil
+      : tokens.lines(of: Array(0..<tokens.rows), firstLine: range.line).map { $0 - range.line }
     if rejected.contains(true) {
-      batch = batch.taking(rejected.indices.filter { !rejected[$0] })
+      let kept = rejected.indices.filter { !rejected[$0] }
+      batch = batch.taking(kept)
       for index in columns.indices { summaries[index].narrow(to: batch.columns[index]) }
+      records = records.map { records in kept.map { records[$0] } } ?? kept
+      lines = lines.map { lines in kept.map { lines[$0] } }
     }
     rejects.sort { $0.line < $1.line }
-    return Piece(batch: batch, summaries: summaries, rejects: rejects)
+    return Piece(
+      batch: batch, summaries: summaries, rejects: rejects, records: records, lines: lines)
   }
 
   private static func noun(_ plan: CSVColumnPlan) -> String {

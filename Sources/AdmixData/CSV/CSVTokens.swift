@@ -13,6 +13,8 @@ struct CSVTokens {
   let fields: Int
   private(set) var rows = 0
   private(set) var rejects: [RejectedRow] = []
+  /// Which of all records the rejected ones are, counted from 0.
+  private(set) var rejectedRecords: [Int] = []
   /// Where each row begins in `bytes`.
   private(set) var rowStarts: [UInt32] = []
   /// Where the line after the first row begins.
@@ -39,6 +41,7 @@ struct CSVTokens {
     var rowStarts: [UInt32] = []
     var side: [UInt8] = []
     var rejects: [RejectedRow] = []
+    var rejectedRecords: [Int] = []
     var width = expected ?? -1
     var firstRowEnd = 0
     var counter = LineCounter(line: firstLine)
@@ -194,6 +197,7 @@ struct CSVTokens {
                 ? "'ragged: pad' fills up short rows; what is too much has no column" : nil,
               hint: "format: {csv: {ragged: reject}} leaves such rows out and counts them")
           }
+          rejectedRecords.append(rows + rejects.count)
           rejects.append(RejectedRow(line: line, reason: fact))
           starts.removeSubrange(firstField...)
           ends.removeSubrange(firstField...)
@@ -212,6 +216,7 @@ struct CSVTokens {
     self.ends = ends
     self.rowStarts = rowStarts
     self.rejects = rejects
+    self.rejectedRecords = rejectedRecords
     self.rows = rows
     fields = max(0, width)
   }
@@ -230,6 +235,38 @@ struct CSVTokens {
       }
       let column = text[lineStart..<at].reduce(1) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
       return SourceSpan(file: name, line: line, column: column)
+    }
+  }
+
+  /// Which of all records the rows are, counted from 0, rejected ones included; nil where none is.
+  var records: [Int]? {
+    if rejectedRecords.isEmpty { return nil }
+    var skipped = 0
+    return (0..<rows).map { row in
+      while skipped < rejectedRecords.count, rejectedRecords[skipped] <= row + skipped {
+        skipped += 1
+      }
+      return row + skipped
+    }
+  }
+
+  /// Whether every record, rejected ones included, is one line, and every line one record.
+  var isLineEach: Bool {
+    bytes.withUnsafeBufferPointer { text in
+      var newlines = 0
+      var returns = 0
+      for byte in text {
+        newlines &+= byte == 0x0a ? 1 : 0
+        returns &+= byte == 0x0d ? 1 : 0
+      }
+      if returns > 0 {
+        for index in text.indices.dropLast() where text[index] == 0x0d && text[index + 1] == 0x0a {
+          returns -= 1
+        }
+        if returns > 0 { return false }
+      }
+      if let last = text.last, last != 0x0a { newlines += 1 }
+      return newlines == rows + rejectedRecords.count
     }
   }
 

@@ -7,6 +7,7 @@ struct ArrowTableReader: TableReader {
   let categoryCandidates: Set<String>
   let warnings: [Diagnostic]
   let rejects: [RejectedRow] = []
+  let lines: [Int]? = nil
 
   private let name: String
   private let reader: ArrowReader

@@ -10,10 +10,12 @@ struct JSONLinesReader: TableReader {
   let categoryCandidates: Set<String> = []
   let warnings: [Diagnostic]
   private(set) var rejects: [RejectedRow] = []
+  private var batchLines: [Int] = []
+  var lines: [Int]? { batchLines }
 
   private let name: String
   private let options: TableOptions
-  private var lines: LineReader
+  private var reader: LineReader
   /// The column of a key; nil for one that is not wanted.
   private let places: [String: Int?]
 
@@ -27,20 +29,21 @@ struct JSONLinesReader: TableReader {
     self.places = places
     self.name = name
     self.options = options
-    self.lines = try LineReader(path, name: name)
+    reader = try LineReader(path, name: name)
   }
 
   mutating func next(maxRows: Int) throws -> Batch? {
     precondition(maxRows > 0, "no rows are asked for")
     var builders = schema.columns.map { ColumnBuilder($0, capacity: min(maxRows, 65_536)) }
     var rows = 0
+    batchLines = []
     var row = Row(schema: schema, places: places, nested: options.nested)
     while rows < maxRows {
-      let number = lines.line + 1
+      let number = reader.line + 1
       var rejected: RejectedRow?
       var isRow = false
       let (rejects, file) = (options.badLines == .reject, name)
-      let hasLine = try lines.next { line in
+      let hasLine = try reader.next { line in
         var scanner = JSONObjectScanner(line)
         if scanner.isBlank { return }
         do {
@@ -59,6 +62,7 @@ struct JSONLinesReader: TableReader {
       if let rejected { self.rejects.append(rejected) }
       if isRow {
         try row.append(to: &builders)
+        batchLines.append(number)
         rows += 1
       }
     }

@@ -13,6 +13,8 @@ package protocol TableReader {
   var warnings: [Diagnostic] { get }
   /// Rows that were left out because they could not be read; grows as rows are read.
   var rejects: [RejectedRow] { get }
+  /// The lines that the rows of the last batch stand on, counted from 1; nil where the file has none.
+  var lines: [Int]? { get }
 
   /// At most so many rows, fewer only at the end of the file; nil after the end.
   mutating func next(maxRows: Int) throws -> Batch?

@@ -40,6 +40,10 @@ package protocol StageKind: Sendable {
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
   func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema]
 
+  /// How outputs relate to inputs, row by row, where that follows from the options; what it depends on the
+  /// data for is told in `StageOutputs.rows`, and of other outputs nothing is known.
+  var rowRelations: [String: RowRelation] { get }
+
   /// Carries the stage out: asks for tasks, combines their results.
   func drive(_ stage: any StageContext) async throws -> StageOutputs
 
@@ -64,6 +68,7 @@ extension StageKind {
   package var drawsRandomNumbers: Bool { Self.description.usesRandomness }
   package var tellsParameters: Bool { false }
   package var foreignCode: ForeignCode? { nil }
+  package var rowRelations: [String: RowRelation] { [:] }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
@@ -170,15 +175,18 @@ package struct StageOutputs: Sendable, Codable {
   /// one back without running the stage again.
   package var deliveries: [Delivery]
   package var warnings: [Diagnostic]
+  /// A `RowLineage`, where the stage tells where its rows came from.
+  package var rows: Artifact?
 
   package init(
     _ artifacts: [String: Artifact] = [:], gates: [GateResult] = [], deliveries: [Delivery] = [],
-    warnings: [Diagnostic] = []
+    warnings: [Diagnostic] = [], rows: Artifact? = nil
   ) {
     self.artifacts = artifacts
     self.gates = gates
     self.deliveries = deliveries
     self.warnings = warnings
+    self.rows = rows
   }
 }
 

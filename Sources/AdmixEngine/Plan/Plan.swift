@@ -302,8 +302,9 @@ extension StageOutputs {
       ["deliveries", "gates", "warnings"].allSatisfy({ members[$0]?.array?.isEmpty == true })
     {
       let plain = artifacts.compactMapValues(Artifact.init(json:))
-      if plain.count == artifacts.count {
-        self.init(plain)
+      let rows = members["rows"].flatMap(Artifact.init(json:))
+      if plain.count == artifacts.count, (rows == nil) == (members["rows"] == nil) {
+        self.init(plain, rows: rows)
         return
       }
     }

@@ -266,6 +266,10 @@ struct Runner: Sendable {
     var ports = outputs.artifacts.mapValues { [$0] }
     ports["\u{1}partitions"] = try contents.partitions(of: outputs.artifacts.values)
     ports["\u{1}deliveries"] = outputs.deliveries.map(\.artifact)
+    if let rows = outputs.rows {
+      ports["\u{1}rows"] =
+        [rows] + (try CanonicalJSON.decode(RowLineage.self, from: contents.content(rows))).maps
+    }
     let result = try run.store.commit(
       Finding(
         fingerprint, scope: .stage, kind: stage.description.name,

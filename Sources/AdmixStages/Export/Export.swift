@@ -153,6 +153,8 @@ package struct Export: StageKind {
       })
   }
 
+  package var rowRelations: [String: RowRelation] { ["file": .same(as: "from")] }
+
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
     guard let input = stage.inputs["from"] else {
       throw TaskFailure(.error("AX0909", "an export without a dataset"))

@@ -1,4 +1,4 @@
-import AdmixEngine
+package import AdmixEngine
 import AdmixExpression
 import AdmixGenerators
 package import AdmixModel
@@ -89,6 +89,12 @@ package struct Generate: StageKind {
 
   package var outputs: [String] {
     generator.tables + (Swift.type(of: generator).description.needsLearning ? ["model"] : [])
+  }
+
+  package var rowRelations: [String: RowRelation] {
+    let relation: RowRelation =
+      Swift.type(of: generator).description.needsLearning ? .learned(from: "learn") : .made
+    return Dictionary(outputs.map { ($0, relation) }) { first, _ in first }
   }
 
   package var implementations: [String: Int] {

@@ -12,7 +12,7 @@ import Foundation
 /// the data.
 package struct Ingest: StageKind {
   package static let description = KindDescription(
-    name: "ingest", revision: 3, summary: "Takes rows in from files.",
+    name: "ingest", revision: 4, summary: "Takes rows in from files.",
     fields: [
       .required(
         "from", .listOrOne(.path),
@@ -133,8 +133,11 @@ package struct Ingest: StageKind {
   }
 
   /// The outputs of any ingest: the manifest, the rejected rows, and what the columns hold.
+  ///
+  /// - Parameter origins: the records that each of the partitions is made of.
   func outputs(
-    _ stage: any StageContext, _ schema: Schema, _ partitions: [Artifact], profile: TableProfile,
+    _ stage: any StageContext, _ schema: Schema, _ partitions: [Artifact],
+    origins: [RowLineage.Piece], profile: TableProfile,
     rejects: [(file: String, row: RejectedRow)], warnings: [Diagnostic]
   ) throws -> StageOutputs {
     let manifest = DatasetManifest(
@@ -142,6 +145,8 @@ package struct Ingest: StageKind {
     var outputs = StageOutputs(
       ["data": try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)],
       warnings: warnings)
+    outputs.rows = try stage.artifacts.publish(
+      RowLineage(["data": .files(origins.filter { $0.rows > 0 })]), kind: .statistics)
     var profile = profile
     profile.takeCategories(of: schema)
     outputs.artifacts["profile"] = try stage.artifacts.publish(profile, kind: .statistics)

@@ -49,8 +49,13 @@ struct SeparatedIngest {
         name: names[index], type: types[index], declared: column?.type, format: column?.format)
     }
     var requests: [TaskRequest] = []
+    // By request: the file, and how many of its records come before.
+    var places: [(file: Int, before: Int)] = []
     for (index, result) in found.enumerated() {
+      var before = 0
       for range in result.ranges where range.records > 0 {
+        places.append((index, before))
+        before += range.records
         requests.append(
           try request(files[index], scans[index], result.sketch.dialect, range, plans))
       }
@@ -108,8 +113,15 @@ struct SeparatedIngest {
       // Texts of which there are few enough to have been kept.
       profile.columns[index].distinct = total[index].distinct?.count
     }
+    let origins = zip(places, summaries).map { place, summary in
+      var origin = summary.origin
+      origin.from = [place.file]
+      origin.before = place.before
+      return origin
+    }
     return try kind.outputs(
       stage, kind.schema(names, schemas), pieces.flatMap { $0.artifacts["partition"] ?? [] },
+      origins: origins,
       profile: profile, rejects: rejects,
       warnings: schemas.indices.compactMap { strayWord(names[$0], schemas[$0], total[$0]) })
   }
@@ -277,6 +289,8 @@ struct ReadResult: Codable {
   var columns: [CSVColumnSummary]
   var profile: TableProfile
   var rejects: [RejectedRow]
+  /// Which records of the range the rows are, and where they stand.
+  var origin: RowLineage.Piece
 }
 
 /// The work on CSV and TSV files.
@@ -322,10 +336,19 @@ enum SeparatedSteps {
     let piece = try CSVReader(parameters.dialect, columns: parameters.columns)
       .read(path: path, name: file.name, parameters.range)
     task.progress(rows: piece.batch.rows)
+    let origin = RowLineage.Piece(
+      rows: piece.batch.rows, from: nil,
+      map: try piece.records.flatMap { try task.artifacts.publish(RowMap(rows: $0), whole: nil) },
+      line: parameters.range.line,
+      lines: try piece.lines.flatMap { try task.artifacts.publish(RowMap(rows: $0), whole: nil) })
     return TaskOutputs(
-      ["partition": [try task.artifacts.publish(piece.batch)]],
+      [
+        "partition": [try task.artifacts.publish(piece.batch)],
+        "map": [origin.map, origin.lines].compactMap { $0 },
+      ],
       value: try .init(
         encoding: ReadResult(
-          columns: piece.summaries, profile: TableProfile(piece.batch), rejects: piece.rejects)))
+          columns: piece.summaries, profile: TableProfile(piece.batch), rejects: piece.rejects,
+          origin: origin)))
   }
 }

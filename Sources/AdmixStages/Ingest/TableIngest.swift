@@ -74,8 +74,16 @@ struct TableIngest {
     }
     var profile = TableProfile(columns: schema.columns.count)
     for result in results { profile.merge(result.profile) }
+    let origins = results.enumerated().flatMap { file, result in
+      result.origins.map { origin in
+        var origin = origin
+        origin.from = [file]
+        return origin
+      }
+    }
     return try kind.outputs(
-      stage, schema, tables.flatMap { $0.artifacts["partition"] ?? [] }, profile: profile,
+      stage, schema, tables.flatMap { $0.artifacts["partition"] ?? [] }, origins: origins,
+      profile: profile,
       rejects: rejects,
       warnings: surveys.flatMap(\.warnings))
   }
@@ -161,6 +169,8 @@ struct TableParameters: Codable {
 struct TableResult: Codable {
   var profile: TableProfile
   var rejects: [RejectedRow]
+  /// By partition, which records of the file the rows are.
+  var origins: [RowLineage.Piece]
 }
 
 struct SurveyResult: Codable {
@@ -246,7 +256,10 @@ enum TableSteps {
     var partitions: [Artifact] = []
     var profile = TableProfile(columns: schema.columns.count)
     var rejects: [RejectedRow] = []
+    var origins: [RowLineage.Piece] = []
     var row = 0
+    // Lines of the file that are no rows, up to the batch at hand.
+    var unread = 0
     while let batch = try reader.next(maxRows: Partitioning.rowsPerPartition) {
       try task.checkCancellation()
       var misfits: [Int: String] = [:]
@@ -278,11 +291,22 @@ enum TableSteps {
         return column
       }
       var table = Batch(schema: schema, columns: columns, rows: batch.rows)
+      // Rejected lines are records too.
+      var records = (0..<batch.rows).map { row + $0 }
+      var lines = reader.lines
+      for (index, line) in (lines ?? []).enumerated() {
+        while unread < reader.rejects.count, reader.rejects[unread].line < line { unread += 1 }
+        records[index] += unread
+      }
+      let kept = (0..<batch.rows).filter { misfits[$0] == nil }
+      records = kept.map { records[$0] }
+      lines = lines.map { lines in kept.map { lines[$0] } }
+      origins.append(try origin(records, lines, task))
       if !misfits.isEmpty {
         rejects += misfits.keys.sorted().map {
           RejectedRow(line: row + $0 + 1, reason: misfits[$0] ?? "")
         }
-        table = table.taking((0..<table.rows).filter { misfits[$0] == nil })
+        table = table.taking(kept)
       }
       profile.merge(TableProfile(table))
       partitions.append(try task.artifacts.publish(table))
@@ -290,9 +314,31 @@ enum TableSteps {
       task.progress(rows: batch.rows)
     }
     return TaskOutputs(
-      ["partition": partitions],
+      [
+        "partition": partitions,
+        "map": origins.flatMap { [$0.map, $0.lines].compactMap { $0 } },
+      ],
       value: try .init(
-        encoding: TableResult(profile: profile, rejects: rejects + reader.rejects)))
+        encoding: TableResult(
+          profile: profile, rejects: rejects + reader.rejects, origins: origins)))
+  }
+
+  /// - Parameters:
+  ///   - records: which records of the file the rows of a partition are, counted from 0.
+  ///   - lines: where they stand, counted from 1.
+  private static func origin(_ records: [Int], _ lines: [Int]?, _ task: any TaskContext) throws
+    -> RowLineage.Piece
+  {
+    let before = records.first ?? 0
+    let line = lines?.first
+    let map = RowMap(rows: records.map { $0 - before })
+    var origin = RowLineage.Piece(rows: records.count, from: nil, before: before, line: line)
+    origin.map = try task.artifacts.publish(map, whole: records.count)
+    // Lines that go along with the records need not be kept.
+    if let lines, let line, zip(lines, records).contains(where: { $0 - line != $1 - before }) {
+      origin.lines = try task.artifacts.publish(RowMap(rows: lines.map { $0 - line }), whole: nil)
+    }
+    return origin
   }
 
   /// A column as the schema wants it, and the rows whose values do not fit.

@@ -20,10 +20,15 @@ enum Blending {
     var gathered: [Batch] = []
     // By place in the partition, where its row is among the gathered ones.
     var sources = [Int](repeating: 0, count: to - from)
+    // By place too: the partition its row is from, of all parts' one after the other, and the row there.
+    var owners = sources
+    var numbers = sources
     var count = 0
+    var partitionsBefore = 0
     for (index, part) in plan.parts.enumerated() {
       let partitions = request.inputs["part.\(index)"] ?? []
       guard partitions.count == part.counts.counts.count else { throw missingInput(request.step) }
+      defer { partitionsBefore += partitions.count }
       var firstRow = 0
       for (number, partition) in partitions.enumerated() {
         defer { firstRow += partition.rows ?? 0 }
@@ -35,7 +40,9 @@ enum Blending {
         gathered.append(
           try BlendSchema.conformed(
             batch, to: plan.schema, part: part.origin, rows: rows, firstRow: firstRow))
-        for wish in wishes {
+        for (wish, row) in zip(wishes, rows) {
+          owners[wish.place] = partitionsBefore + number
+          numbers[wish.place] = row
           sources[wish.place] = count
           count += 1
         }
@@ -43,7 +50,11 @@ enum Blending {
       }
     }
     let blend = Batch.concatenating(gathered, schema: plan.schema).taking(sources)
-    return TaskOutputs(["rows": [try task.artifacts.publish(blend)]])
+    let map = RowMap(rows: numbers, inputs: owners)
+    return TaskOutputs([
+      "rows": [try task.artifacts.publish(blend)],
+      "map": [try task.artifacts.publish(map.data, kind: .statistics, rows: nil)],
+    ])
   }
 
   private struct Wish {

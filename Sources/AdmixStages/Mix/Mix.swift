@@ -9,7 +9,7 @@ package struct Mix: StageKind {
   package static let mostRows = 1 << 40
 
   package static let description = KindDescription(
-    name: "mix", revision: 2,
+    name: "mix", revision: 3,
     summary: "Blends rows of several datasets in chosen shares; every row keeps its origin.",
     fields: [
       .optional(
@@ -113,10 +113,20 @@ package struct Mix: StageKind {
         parameters: ["from": .init(range.lowerBound), "to": .init(range.upperBound)],
         inputs: inputs, expectedRows: range.count)
     }
-    let partitions = try await stage.run(tasks).flatMap { $0.artifacts["rows"] ?? [] }
+    let made = try await stage.run(tasks)
+    let partitions = made.flatMap { $0.artifacts["rows"] ?? [] }
+    let maps = made.flatMap { $0.artifacts["map"] ?? [] }
+    guard maps.count == partitions.count else { throw missingInput("blend") }
+    let lineage = RowLineage([
+      "data": .rows(
+        of: options.parts.map(\.role),
+        by: [zip(partitions, maps).map { .init(rows: $0.rows ?? 0, from: nil, map: $1) }])
+    ])
     let manifest = DatasetManifest(schema: schema, partitions: partitions)
     let data = try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)
-    return StageOutputs(["data": data], warnings: allotment.warnings)
+    return StageOutputs(
+      ["data": data], warnings: allotment.warnings,
+      rows: try stage.artifacts.publish(lineage, kind: .statistics))
   }
 
   private func merged(_ datasets: [DatasetManifest], _ stage: any StageContext) throws -> Schema {

@@ -11,7 +11,7 @@ package import AdmixSpec
 /// group, of their own.
 package struct Split: StageKind {
   package static let description = KindDescription(
-    name: "split", revision: 3, summary: "Cuts a dataset into parts of exact size.",
+    name: "split", revision: 4, summary: "Cuts a dataset into parts of exact size.",
     fields: [
       .required("from", .edge(.dataset), "The dataset to cut."),
       .required(
@@ -110,9 +110,12 @@ package struct Split: StageKind {
     }
     var outputs = StageOutputs()
     var rows: [Int] = []
+    var lineage = RowLineage([:])
     for (index, part) in parts.enumerated() {
-      let partitions = cuts.flatMap { $0.artifacts["part\(index)"] ?? [] }
-      let dataset = DatasetManifest(schema: manifest.schema, partitions: partitions)
+      let derived = try DerivedDataset(
+        cuts, schema: manifest.schema, partitions: "part\(index)", maps: "map\(index)")
+      let dataset = derived.manifest
+      lineage.outputs[part.name] = .rows(of: ["from"], by: derived.steps)
       rows.append(dataset.rows)
       outputs.artifacts[part.name] = try stage.artifacts.publish(
         dataset, kind: .dataset, rows: dataset.rows)
@@ -120,6 +123,7 @@ package struct Split: StageKind {
         outputs.warnings.append(.warning("AX0635", at: span, "part '\(part.name)' has no rows"))
       }
     }
+    outputs.rows = try stage.artifacts.publish(lineage, kind: .statistics)
     outputs.warnings += unevenness(rows, total)
     return outputs
   }
@@ -196,6 +200,9 @@ package struct Split: StageKind {
       let rows = owners.indices.filter { Int(owners[$0]) == part }
       if rows.isEmpty { continue }
       outputs.artifacts["part\(part)"] = [try task.artifacts.publish(batch.taking(rows))]
+      if let map = try task.artifacts.publish(RowMap(rows: rows), whole: batch.rows) {
+        outputs.artifacts["map\(part)"] = [map]
+      }
     }
     task.progress(rows: batch.rows)
     return outputs

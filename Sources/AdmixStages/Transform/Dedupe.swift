@@ -22,7 +22,7 @@ enum Dedupe {
   static func drive(
     _ stage: any StageContext, _ manifest: DatasetManifest, _ columns: [String]?,
     rowsPerBucket: Int = rowsPerBucket
-  ) async throws -> DatasetManifest {
+  ) async throws -> DerivedDataset {
     let names = columns ?? manifest.schema.names.filter { !Schema.isOrigin($0) }
     let compared = Schema(manifest.schema.columns.filter { names.contains($0.name) })
     let schema = try JSONValue(encoding: compared.shape)
@@ -68,11 +68,9 @@ enum Dedupe {
           inputs: ["partition": [manifest.partitions[at]], "repeats": mine.map { repeats[$0] }],
           expectedRows: manifest.partitions[at].rows)
       })
-    var partitions = manifest.partitions.map { [$0] }
-    for (at, outputs) in zip(touched, taken) {
-      partitions[at] = outputs.artifacts["partition"] ?? []
-    }
-    return DatasetManifest(schema: manifest.schema, partitions: partitions.flatMap { $0 })
+    var outputs = manifest.partitions.map { TaskOutputs([DerivedDataset.partitionPort: [$0]]) }
+    for (at, output) in zip(touched, taken) { outputs[at] = output }
+    return try DerivedDataset(outputs, schema: manifest.schema)
   }
 
   /// A `KeyFile`: equal keys in the order of their rows.
@@ -137,10 +135,9 @@ enum Dedupe {
         isKept[row] = false
       }
     }
-    return TaskOutputs([
-      "partition": try Transform.publish(
-        batch.taking(isKept.indices.filter { isKept[$0] }), task)
-    ])
+    let kept = isKept.indices.filter { isKept[$0] }
+    return TaskOutputs(
+      try DerivedDataset.publish(batch.taking(kept), rows: kept, of: batch.rows, task))
   }
 
   /// Reads no more of the file than these row numbers.

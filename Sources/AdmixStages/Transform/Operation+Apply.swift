@@ -16,11 +16,18 @@ extension Operation {
   /// - Parameters:
   ///   - key: the key behind a digest.
   ///   - misfits: by column, how many values a lenient cast made missing.
+  ///   - rows: the places of the batch's rows in their partition; nil while they are all of them.
   func apply(
-    to batch: Batch, key: (String) -> String?, misfits: inout [String: Int]
+    to batch: Batch, key: (String) -> String?, misfits: inout [String: Int], rows: inout [Int]?
   ) throws -> Batch {
+    func taking(_ kept: [Int]) -> Batch {
+      if kept.count == batch.rows { return batch }
+      rows = rows.map { rows in kept.map { rows[$0] } } ?? kept
+      return batch.taking(kept)
+    }
     switch self {
-    case .select(let names): return batch.selecting(names.map(\.text)) ?? batch
+    case .select(let names):
+      return batch.selecting(Self.selected(names, batch.schema)) ?? batch
     case .drop(let names):
       let dropped = Set(names.map(\.text))
       return batch.selecting(batch.schema.names.filter { !dropped.contains($0) }) ?? batch
@@ -40,15 +47,14 @@ extension Operation {
       }
     case .filter(let text):
       let mask = try Self.expression(text, batch.schema).mask(batch)
-      return batch.taking((0..<batch.rows).filter { mask[$0] })
+      return taking((0..<batch.rows).filter { mask[$0] })
     case .fill(let fills):
       return try fills.reduce(batch) { try Self.fill($0, $1.column, $1.value) }
     case .map(let maps):
       return try maps.reduce(batch) { try Self.map($0, $1.column, $1.values, $1.other) }
     case .dropMissing(let names):
       let columns = (names?.map(\.text) ?? batch.schema.names).compactMap { batch[$0] }
-      return batch.taking(
-        (0..<batch.rows).filter { row in !columns.contains { $0.isMissing(row) } })
+      return taking((0..<batch.rows).filter { row in !columns.contains { $0.isMissing(row) } })
     case .clip(let clips): return clips.reduce(batch) { Self.clip($0, $1) }
     case .bin(let bins): return bins.reduce(batch) { Self.bin($0, $1.column, $1.edges, $1.labels) }
     case .pseudonymise(let names, let digest):

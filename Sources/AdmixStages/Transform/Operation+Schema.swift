@@ -31,7 +31,8 @@ extension Operation {
     var result = schema
     switch self {
     case .select(let names):
-      result = Schema(names.compactMap { Self.find($0, schema, &report) })
+      for name in names { _ = Self.find(name, schema, &report) }
+      result = Schema(Self.selected(names, schema).compactMap { schema[$0] })
     case .drop(let names):
       for name in names { _ = Self.find(name, schema, &report) }
       result.columns.removeAll { column in names.contains { $0.text == column.name } }
@@ -112,6 +113,12 @@ extension Operation {
     case .sample: break
     }
     return result
+  }
+
+  /// The columns that `select` leaves: those named, and where a row came from, which is no matter of choice.
+  static func selected(_ names: [Named], _ schema: Schema) -> [String] {
+    let named = names.map(\.text)
+    return named + schema.names.filter { Schema.isOrigin($0) && !named.contains($0) }
   }
 
   /// Whether only the data will tell which categories a column has after this step.

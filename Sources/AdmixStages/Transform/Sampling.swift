@@ -13,14 +13,14 @@ enum Sampling {
   static func drive(
     _ stage: any StageContext, _ manifest: DatasetManifest, _ amount: Operation.Amount,
     salt: String
-  ) async throws -> DatasetManifest {
+  ) async throws -> DerivedDataset {
     let total = manifest.rows
     let count =
       switch amount {
       case .rows(let rows): min(rows, total)
       case .share(let share): min(total, Int((share * Double(total)).rounded()))
       }
-    if count == total { return manifest }
+    if count == total { return DerivedDataset(manifest) }
     let schema = try JSONValue(encoding: manifest.schema.shape)
     let results = try await stage.run(
       zip(manifest.partitions, manifest.offsets).map { partition, first in
@@ -32,8 +32,7 @@ enum Sampling {
             "salt": .string("\(stage.salt)/\(salt)"),
           ], inputs: ["partition": [partition]], expectedRows: partition.rows)
       })
-    return DatasetManifest(
-      schema: manifest.schema, partitions: results.flatMap { $0.artifacts["partition"] ?? [] })
+    return try DerivedDataset(results, schema: manifest.schema)
   }
 
   static func perform(_ task: any TaskContext) throws -> TaskOutputs {
@@ -51,6 +50,7 @@ enum Sampling {
     let order = RandomPermutation(
       count: total, source: RandomSource(seed: seed, salt: salt))
     let kept = (0..<batch.rows).filter { order[first + $0] < count }
-    return TaskOutputs(["partition": try Transform.publish(batch.taking(kept), task)])
+    return TaskOutputs(
+      try DerivedDataset.publish(batch.taking(kept), rows: kept, of: batch.rows, task))
   }
 }

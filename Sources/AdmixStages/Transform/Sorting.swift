@@ -27,19 +27,20 @@ enum Sorting {
   static func drive(
     _ stage: any StageContext, _ manifest: DatasetManifest, _ keys: [Key],
     rowsPerSlice: Int = rowsPerSlice
-  ) async throws -> DatasetManifest {
+  ) async throws -> DerivedDataset {
     let schema = try JSONValue(encoding: manifest.schema)
     let shape = try JSONValue(encoding: manifest.schema.shape)
     let order = try JSONValue(encoding: keys)
-    let runs = try await stage.run(
+    let outputs = try await stage.run(
       manifest.partitions.map {
         TaskRequest(
           step: runStep, parameters: ["schema": shape, "keys": order],
           inputs: ["partition": [$0]], expectedRows: $0.rows)
-      }
-    ).compactMap { $0.artifacts["run"]?.first }
+      })
+    var result = try DerivedDataset(outputs, schema: manifest.schema, partitions: "run")
+    let runs = result.manifest.partitions
     guard runs.count == manifest.partitions.count else { throw missingInput(runStep) }
-    if runs.count <= 1 { return DatasetManifest(schema: manifest.schema, partitions: runs) }
+    if runs.count <= 1 { return result }
     let slices = max(1, manifest.rows / rowsPerSlice)
     var cuts = [[Int]](repeating: [], count: runs.count)
     if slices > 1 {
@@ -54,6 +55,7 @@ enum Sorting {
         throw missingInput(cutStep)
       }
     }
+    var usedRuns: [[Int]] = []
     let merged = try await stage.run(
       (0..<slices).map { slice in
         let ranges = zip(runs, cuts).map { run, cuts in
@@ -61,6 +63,7 @@ enum Sorting {
           return from..<(slice == slices - 1 ? run.rows ?? 0 : cuts[slice])
         }
         let used = runs.indices.filter { !ranges[$0].isEmpty }
+        usedRuns.append(used)
         return TaskRequest(
           step: mergeStep,
           parameters: [
@@ -70,8 +73,19 @@ enum Sorting {
           ], inputs: ["runs": used.map { runs[$0] }],
           expectedRows: ranges.reduce(0) { $0 + $1.count })
       })
-    return DatasetManifest(
-      schema: manifest.schema, partitions: merged.flatMap { $0.artifacts["partition"] ?? [] })
+    var pieces: [RowLineage.Piece] = []
+    for (used, output) in zip(usedRuns, merged) {
+      let partitions = output.artifacts["partition"] ?? []
+      let maps = output.artifacts["map"] ?? []
+      guard maps.count == partitions.count else { throw missingInput(mergeStep) }
+      pieces += zip(partitions, maps).map { .init(rows: $0.rows ?? 0, from: used, map: $1) }
+    }
+    result.take(
+      DerivedDataset(
+        DatasetManifest(
+          schema: manifest.schema, partitions: merged.flatMap { $0.artifacts["partition"] ?? [] }),
+        steps: [pieces]))
+    return result
   }
 
   private static func told(_ task: any TaskContext) throws -> (schema: Schema, keys: [Key]) {
@@ -88,14 +102,14 @@ enum Sorting {
     }
     let batch = try task.artifacts.batch(partition, shape: schema)
     task.progress(rows: batch.rows)
-    return TaskOutputs(["run": [try task.artifacts.publish(sorted(batch, keys))]])
-  }
-
-  private static func sorted(_ batch: Batch, _ keys: [Key]) -> Batch {
     let order = SortOrder(batch, keys)
     var rows = Array(0..<batch.rows)
     rows.sort { order.precedes($0, $1) }
-    return batch.taking(rows)
+    var outputs = ["run": [try task.artifacts.publish(batch.taking(rows))]]
+    if let map = try task.artifacts.publish(RowMap(rows: rows), whole: batch.rows) {
+      outputs["map"] = [map]
+    }
+    return TaskOutputs(outputs)
   }
 
   /// Finds in every run where the slices begin; the task's value, by run and slice.
@@ -161,7 +175,10 @@ enum Sorting {
     let runs = task.request.inputs["runs"] ?? []
     guard ranges.count == runs.count else { throw missingInput(mergeStep) }
     var pieces: [Batch] = []
-    for (run, range) in zip(runs, ranges) {
+    // Where the gathered rows stood: which run, and where in it.
+    var owners: [Int] = []
+    var numbers: [Int] = []
+    for (index, (run, range)) in zip(runs, ranges).enumerated() {
       try task.checkCancellation()
       let batch = try task.artifacts.batch(run, schema: schema)
       guard range.count == 2, 0 <= range[0], range[0] <= range[1], range[1] <= batch.rows else {
@@ -169,6 +186,8 @@ enum Sorting {
       }
       // Copied, so that the rest of the run can go.
       pieces.append(batch.taking(Array(range[0]..<range[1])))
+      owners += repeatElement(index, count: range[1] - range[0])
+      numbers += range[0]..<range[1]
     }
     let rows = Batch.concatenating(pieces, schema: schema)
     pieces = []
@@ -177,11 +196,17 @@ enum Sorting {
     // The standard library's sort is a merge sort that takes sorted runs as it finds them.
     var places = Array(0..<rows.rows)
     places.sort { order.precedes($0, $1) }
-    return TaskOutputs([
-      "partition": try Partitioning.ranges(rows: places.count).filter { !$0.isEmpty }.map {
-        try task.artifacts.publish(rows.taking(Array(places[$0])))
+    var outputs = TaskOutputs()
+    for range in Partitioning.ranges(rows: places.count) where !range.isEmpty {
+      let places = Array(places[range])
+      outputs.artifacts["partition", default: []].append(
+        try task.artifacts.publish(rows.taking(places)))
+      let map = RowMap(rows: places.map { numbers[$0] }, inputs: places.map { owners[$0] })
+      if let map = try task.artifacts.publish(map, whole: nil) {
+        outputs.artifacts["map", default: []].append(map)
       }
-    ])
+    }
+    return outputs
   }
 }
 

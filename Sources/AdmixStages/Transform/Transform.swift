@@ -7,7 +7,7 @@ import Foundation
 /// Changes the columns and rows of a dataset, step by step.
 package struct Transform: StageKind {
   package static let description = KindDescription(
-    name: "transform", revision: 3, summary: "Changes columns and rows, step by step.",
+    name: "transform", revision: 4, summary: "Changes columns and rows, step by step.",
     fields: [
       .required("from", .edge(.dataset), "The dataset to change."),
       .required("steps", Operation.field, "What to do, in order."),
@@ -62,9 +62,9 @@ package struct Transform: StageKind {
     guard let input = stage.inputs["from"] else {
       throw TaskFailure(.error("AX0909", "a transform without a dataset"))
     }
-    var manifest = try stage.artifacts.dataset(input)
+    var data = DerivedDataset(try stage.artifacts.dataset(input))
     var report = Diagnostics()
-    _ = steps.reduce(manifest.schema) { $1.operation.schema(after: $0, report: &report) }
+    _ = steps.reduce(data.manifest.schema) { $1.operation.schema(after: $0, report: &report) }
     try report.check()
     var misfits: [Operation.Misfits] = []
     var filled: [Int: Operation] = [:]
@@ -72,16 +72,18 @@ package struct Transform: StageKind {
     while index < steps.count {
       switch steps[index].operation {
       case .dedupe(let names):
-        manifest = try await Dedupe.drive(stage, manifest, names?.map(\.text))
+        data.take(try await Dedupe.drive(stage, data.manifest, names?.map(\.text)))
       case .sort(let keys):
-        manifest = try await Sorting.drive(
-          stage, manifest, keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) }
-        )
+        data.take(
+          try await Sorting.drive(
+            stage, data.manifest,
+            keys.map { .init(column: $0.column.text, isDescending: $0.isDescending) }))
       case .sample(let amount, let seed):
-        manifest = try await Sampling.drive(
-          stage, manifest, amount, salt: "\(index)/sample/\(seed)")
+        data.take(
+          try await Sampling.drive(
+            stage, data.manifest, amount, salt: "\(index)/sample/\(seed)"))
       case .fill(let fills) where filled[index] == nil && !steps[index].operation.isLocal:
-        filled[index] = .fill(try await FillStatistics.drive(stage, manifest, fills))
+        filled[index] = .fill(try await FillStatistics.drive(stage, data.manifest, fills))
         continue
       default:
         var end = index
@@ -90,15 +92,19 @@ package struct Transform: StageKind {
           // What comes after it has its own tasks, one for each partition that it makes.
           if case .uncount = steps[end - 1].operation { break }
         }
-        manifest = try await rows(stage, manifest, index..<end, filled, &misfits)
+        data.take(try await rows(stage, data.manifest, index..<end, filled, &misfits))
         index = end
         continue
       }
       index += 1
     }
+    let lineage = RowLineage(["data": .rows(of: ["from"], by: data.steps)])
     return StageOutputs(
-      ["data": try stage.artifacts.publish(manifest, kind: .dataset, rows: manifest.rows)],
-      warnings: warnings(misfits))
+      [
+        "data": try stage.artifacts.publish(
+          data.manifest, kind: .dataset, rows: data.manifest.rows)
+      ], warnings: warnings(misfits),
+      rows: try stage.artifacts.publish(lineage, kind: .statistics))
   }
 
   /// Says how many values a lenient cast made missing.
@@ -126,7 +132,7 @@ package struct Transform: StageKind {
   private func rows(
     _ stage: any StageContext, _ manifest: DatasetManifest, _ range: Range<Int>,
     _ filled: [Int: Operation], _ misfits: inout [Operation.Misfits]
-  ) async throws -> DatasetManifest {
+  ) async throws -> DerivedDataset {
     var parameters: [String: JSONValue] = [
       "schema": try .init(encoding: manifest.schema.shape),
       "steps": .array(steps[range].map(\.parameters)), "first": JSONValue(range.lowerBound),
@@ -155,8 +161,7 @@ package struct Transform: StageKind {
       }
     }
     misfits += found.flatMap(\.misfits)
-    return DatasetManifest(
-      schema: schema, partitions: results.flatMap { $0.artifacts["partition"] ?? [] })
+    return try DerivedDataset(results, schema: schema)
   }
 
   package func perform(_ task: any TaskContext) throws -> TaskOutputs {
@@ -185,8 +190,10 @@ package struct Transform: StageKind {
       first >= 0, first + count <= steps.count
     else { throw TaskFailure(.error("AX0909", "a transform was told nothing to do")) }
     var batch = try task.artifacts.batch(partition, shape: schema)
-    task.progress(rows: batch.rows)
+    let whole = batch.rows
+    task.progress(rows: whole)
     var misfits: [Operation.Misfits] = []
+    var rows: [Int]?
     for index in first..<(first + count) {
       try task.checkCancellation()
       var operation = steps[index].operation
@@ -194,27 +201,21 @@ package struct Transform: StageKind {
         operation = .fill(fills.map { ($0.column, values[$0.column.text] ?? $0.value) })
       }
       var found: [String: Int] = [:]
-      batch = try operation.apply(to: batch, key: { keys[$0] }, misfits: &found)
+      batch = try operation.apply(
+        to: batch, key: { keys[$0] }, misfits: &found, rows: &rows)
       misfits += found.sorted { $0.key < $1.key }.map {
         .init(step: index, column: $0.key, count: $0.value)
       }
     }
-    let partitions: [Artifact]
+    let artifacts: [String: [Artifact]]
     if count > 0, case .uncount(let name) = steps[first + count - 1].operation {
-      partitions = try Uncount.publish(batch, name, task)
+      artifacts = try Uncount.publish(batch, rows: rows, of: whole, name, task)
       batch = batch.selecting(batch.schema.names.filter { $0 != name.text }) ?? batch
     } else {
-      partitions = try Self.publish(batch, task)
+      artifacts = try DerivedDataset.publish(batch, rows: rows, of: whole, task)
     }
     let result = RowsResult(
       categories: batch.schema.columns.map(\.categories), misfits: misfits)
-    return TaskOutputs(["partition": partitions], value: try .init(encoding: result))
-  }
-
-  /// Rows as partitions of at most the usual size; none where there are none.
-  static func publish(_ batch: Batch, _ task: any TaskContext) throws -> [Artifact] {
-    try Partitioning.ranges(rows: batch.rows).filter { !$0.isEmpty }.map { range in
-      try task.artifacts.publish(range.count == batch.rows ? batch : batch.slice(range))
-    }
+    return TaskOutputs(artifacts, value: try .init(encoding: result))
   }
 }

@@ -10,9 +10,13 @@ enum Uncount {
   static let mostPerRow: Int64 = 100_000_000
   private static let mostPerPartition = 1 << 31
 
-  static func publish(_ batch: Batch, _ name: Operation.Named, _ task: any TaskContext) throws
-    -> [Artifact]
-  {
+  /// - Parameters:
+  ///   - rows: the places of the batch's rows in the partition; nil where they are all of them in order.
+  ///   - whole: how many rows the partition has.
+  static func publish(
+    _ batch: Batch, rows places: [Int]?, of whole: Int, _ name: Operation.Named,
+    _ task: any TaskContext
+  ) throws -> [String: [Artifact]] {
     guard let column = batch[name.text], case .int(let counts) = column.values,
       let rest = batch.selecting(batch.schema.names.filter { $0 != name.text })
     else { throw missingInput(task.request.step) }
@@ -31,13 +35,23 @@ enum Uncount {
       ends.append(total)
     }
     var row = 0
-    return try Partitioning.ranges(rows: total).filter { !$0.isEmpty }.map { range in
+    let ranges = Partitioning.ranges(rows: total).filter { !$0.isEmpty }
+    var partitions: [Artifact] = []
+    var maps: [Artifact] = []
+    for range in ranges {
       try task.checkCancellation()
       let rows = range.map { unit in
         while ends[row] <= unit { row += 1 }
         return row
       }
-      return try task.artifacts.publish(rest.taking(rows))
+      partitions.append(try task.artifacts.publish(rest.taking(rows)))
+      let map = RowMap(rows: places.map { places in rows.map { places[$0] } } ?? rows)
+      if let map = try task.artifacts.publish(map, whole: ranges.count == 1 ? whole : nil) {
+        maps.append(map)
+      }
     }
+    return maps.isEmpty
+      ? [DerivedDataset.partitionPort: partitions]
+      : [DerivedDataset.partitionPort: partitions, DerivedDataset.mapPort: maps]
   }
 }

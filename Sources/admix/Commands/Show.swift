@@ -14,6 +14,7 @@ struct Show: AsyncParsableCommand {
   @Argument(help: "The stage, or stage.output.") var output: String
   @OptionGroup var store: StoreArguments
   @Option(help: .init("So many rows of a dataset.", valueName: "count")) var rows = 10
+  @Flag(help: "Shows the columns that say where a row of a mix came from, too.") var origin = false
 
   func validate() throws {
     if rows < 0 { throw ValidationError("--rows is at least 0.") }
@@ -156,12 +157,11 @@ struct Show: AsyncParsableCommand {
   private func preview(
     _ manifest: DatasetManifest, _ profile: TableProfile, _ access: WorkerArtifacts
   ) throws {
-    Terminal.out(
-      [
-        Numbers.count(manifest.rows, "row"), Numbers.count(manifest.schema.columns.count, "column"),
-        Numbers.count(manifest.partitions.count, "partition"),
-      ].joined(separator: ", ") + "\n\n")
-    let columns = zip(manifest.schema.columns, profile.columns).map { column, facts in
+    let isShown = manifest.schema.names.map { origin || !Schema.isOrigin($0) }
+    func shown<Item>(_ items: [Item]) -> [Item] {
+      zip(items, isShown).compactMap { $1 ? $0 : nil }
+    }
+    let columns = zip(shown(manifest.schema.columns), shown(profile.columns)).map { column, facts in
       let (least, most) = TableProfile.texts(facts, column)
       return [
         column.name, column.type.rawValue, column.roles.map(\.rawValue).joined(separator: " "),
@@ -169,14 +169,19 @@ struct Show: AsyncParsableCommand {
       ]
     }
     Terminal.out(
+      [
+        Numbers.count(manifest.rows, "row"), Numbers.count(columns.count, "column"),
+        Numbers.count(manifest.partitions.count, "partition"),
+      ].joined(separator: ", ") + "\n\n")
+    Terminal.out(
       TextTable.render(
         columns: ["column", "type", "role", "missing", "least", "most", "distinct"], rows: columns))
     guard rows > 0, manifest.rows > 0 else { return }
-    var shown: [[String]] = []
+    var cells: [[String]] = []
     try eachRow(manifest, access) { batch, row in
-      shown.append(batch.columns.map { CellText.text($0, row) })
+      cells.append(shown(batch.columns).map { CellText.text($0, row) })
     }
-    Terminal.out("\n" + TextTable.render(columns: manifest.schema.names, rows: shown))
+    Terminal.out("\n" + TextTable.render(columns: shown(manifest.schema.names), rows: cells))
   }
 
   private func head(
