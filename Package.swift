@@ -44,9 +44,10 @@ let package = Package(
     .target(
       name: "AdmixStore",
       dependencies: ["AdmixModel", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "AdmixCache", dependencies: ["AdmixModel", "AdmixStore", "CFetch"]),
     .target(
       name: "AdmixEngine",
-      dependencies: ["AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore"]),
+      dependencies: ["AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixCache"]),
     .target(
       name: "AdmixGenerators",
       dependencies: [
@@ -58,17 +59,18 @@ let package = Package(
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
         "AdmixGenerators", "AdmixEngine",
       ]),
-    .target(name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine"]),
+    .target(
+      name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixCache", "AdmixEngine"]),
     .executableTarget(
       name: "admix",
       dependencies: [
-        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixEngine", "AdmixStages",
-        "AdmixReport",
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixCache", "AdmixEngine",
+        "AdmixStages", "AdmixReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .target(
-      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData"],
+      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData", "AdmixCache"],
       path: "Tests/AdmixTestSupport"),
     .testTarget(name: "AdmixModelTests", dependencies: ["AdmixModel", "AdmixTestSupport"]),
     .testTarget(
@@ -85,6 +87,9 @@ let package = Package(
       dependencies: ["AdmixModel", "AdmixData", "AdmixStatistics", "AdmixTestSupport"]),
     .testTarget(
       name: "AdmixStoreTests", dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixCacheTests",
+      dependencies: ["AdmixModel", "AdmixStore", "AdmixCache", "AdmixTestSupport"]),
     .testTarget(
       name: "AdmixEngineTests",
       dependencies: [

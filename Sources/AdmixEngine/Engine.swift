@@ -1,3 +1,4 @@
+package import AdmixCache
 import AdmixModel
 import AdmixSpec
 package import AdmixStore
@@ -21,12 +22,15 @@ package struct Engine: Sendable {
     package var waitLimit: Duration?
     /// Whether a sample of the tasks that are done is done twice and compared.
     package var checksDeterminism: Bool
+    /// What the team shares; nothing is asked of it before there is something to run.
+    package var cache: SharedCache?
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
       allowsNetwork: Bool = true, forced: Set<String> = [], selected: Set<String>? = nil,
       tokens: [String: Int] = [:], memory: Int? = nil, keepsGoing: Bool = false,
-      waitLimit: Duration? = nil, checksDeterminism: Bool = false
+      waitLimit: Duration? = nil, checksDeterminism: Bool = false,
+      cache: SharedCache? = nil
     ) {
       self.jobs = jobs
       self.distdirs = distdirs
@@ -38,6 +42,7 @@ package struct Engine: Sendable {
       self.keepsGoing = keepsGoing
       self.waitLimit = waitLimit
       self.checksDeterminism = checksDeterminism
+      self.cache = cache
     }
   }
 
@@ -97,10 +102,13 @@ package struct Engine: Sendable {
     record.run = uuid
     try store.beginRun(
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
+    let shared = options.cache.map {
+      SharedResults($0, graph, store: store, run: uuid, control: control, send: events)
+    }
     let active = ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
-      checksDeterminism: options.checksDeterminism, send: events)
+      checksDeterminism: options.checksDeterminism, shared: shared, send: events)
     defer { active.cleanUp() }
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(
@@ -118,6 +126,9 @@ package struct Engine: Sendable {
           try CanonicalJSON.encode(stage.record)
         )
       })
+    // Everything is recorded by now, so that an end at any moment of this costs the others something
+    // and us nothing.
+    record.cache = await shared?.finish { events(.sharing(results: $0)) }
     events(.runFinished(record))
     return record
   }

@@ -13,13 +13,15 @@ final class ActiveRun: Sendable {
   let send: EventSink
   /// Whether a sample of the tasks is done twice and compared.
   let checksDeterminism: Bool
+  /// The team's cache; nil where there is none.
+  let shared: SharedResults?
   private let forced: Set<String>
   private let attempts = Atomic(0)
 
   init(
     uuid: String, store: Store, locator: SourceLocator, executor: any Executor,
     control: RunControl, forced: Set<String>, checksDeterminism: Bool,
-    send: @escaping EventSink
+    shared: SharedResults? = nil, send: @escaping EventSink
   ) {
     self.uuid = uuid
     self.store = store
@@ -29,6 +31,7 @@ final class ActiveRun: Sendable {
     self.forced = forced
     self.send = send
     self.checksDeterminism = checksDeterminism
+    self.shared = shared
   }
 
   func isForced(_ stage: String) -> Bool { forced.contains(stage) || forced.contains("") }

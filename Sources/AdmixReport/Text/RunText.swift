@@ -1,3 +1,4 @@
+import AdmixCache
 package import AdmixEngine
 package import AdmixModel
 
@@ -26,6 +27,12 @@ package enum RunText {
         out += "  \(stage.name): \(root.isEmpty ? file : root + "/" + file)\n"
       }
     }
+    if let tally = record.cache?.tally, tally.hits + tally.sent > 0 {
+      let parts = [(tally.hits, tally.received, "taken"), (tally.sent, tally.uploaded, "sent")]
+        .filter { $0.0 > 0 }
+        .map { "\(Numbers.count($0.0, "result")) \($0.2) (\(Numbers.bytes($0.1)))" }
+      out += "  shared cache: \(parts.joined(separator: ", "))\n"
+    }
     if let report { out += "  report: \(report)\n" }
     return out
   }
@@ -38,7 +45,9 @@ package enum RunText {
     ]
     let parts = words.compactMap { status, word -> String? in
       let count = record.stages.count { $0.status == status }
-      return count > 0 ? "\(count) \(word)" : nil
+      guard count > 0 else { return nil }
+      let shared = record.stages.count { $0.status == status && $0.fromCache?.isWhole == true }
+      return "\(count) \(word)" + (shared > 0 ? " (\(shared) from the shared cache)" : "")
     }
     return parts.isEmpty ? "no stages" : parts.joined(separator: ", ")
   }
