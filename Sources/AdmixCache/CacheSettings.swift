@@ -28,13 +28,14 @@ package struct CacheSettings: Sendable, Equatable {
     package var span: SourceSpan?
     /// What relative paths start from.
     package var folder: String
-    /// What it is called where people wrote it.
+    /// What the URL and the mode are called where people wrote them.
     package var name: String
+    package var modeName: String
 
     package init(
       url: String? = nil, mode: String? = nil, endpoint: String? = nil, region: String? = nil,
       patience: Double? = nil, drain: Double? = nil, span: SourceSpan? = nil, folder: String,
-      name: String
+      name: String, modeName: String? = nil
     ) {
       self.url = url
       self.mode = mode
@@ -45,6 +46,7 @@ package struct CacheSettings: Sendable, Equatable {
       self.span = span
       self.folder = folder
       self.name = name
+      self.modeName = modeName ?? name
     }
   }
 
@@ -95,7 +97,7 @@ package struct CacheSettings: Sendable, Equatable {
       guard let known = Mode(rawValue: word) else {
         throw .error(
           "AX0920", at: wish.span, "'\(word)' is no way to use a shared cache",
-          cause: "it comes from \(wish.name)",
+          cause: "it comes from \(wish.modeName)",
           hint: "it is read-write, read-only or off")
       }
       mode = known
@@ -111,10 +113,11 @@ package struct CacheSettings: Sendable, Equatable {
   }
 
   private static func location(_ url: String, _ wish: Wish) throws(Diagnostic) -> Location {
-    // It may hold a password, so it is not repeated.
+    // It may hold a password: then neither it nor the line that it stands in is repeated.
     func wrong(_ cause: String) -> Diagnostic {
       .error(
-        "AX0920", at: wish.span, "\(wish.name) does not name a shared cache", cause: cause,
+        "AX0920", at: url.contains("@") ? nil : wish.span,
+        "\(wish.name) does not name a shared cache", cause: cause,
         hint: "name a folder, or a bucket as s3://bucket/prefix")
     }
     if url.contains("\0") { throw wrong("it holds a character that no path has") }

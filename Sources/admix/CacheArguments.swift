@@ -33,17 +33,19 @@ struct CacheArguments: ParsableArguments {
         span: options["url"]?.span, folder: pipeline.root, name: "'cache'")
     }
     let wishes = [
-      CacheSettings.Wish(url: cache, mode: cacheMode, folder: here, name: "--cache"),
+      CacheSettings.Wish(
+        url: cache, mode: cacheMode, folder: here, name: "--cache", modeName: "--cache-mode"),
       CacheSettings.Wish(
         url: environment["ADMIX_CACHE"], mode: environment["ADMIX_CACHE_MODE"], folder: here,
-        name: "ADMIX_CACHE"),
+        name: "ADMIX_CACHE", modeName: "ADMIX_CACHE_MODE"),
     ]
     do {
       let settings = try CacheSettings.resolve(
         wishes + (file.map { [$0] } ?? []), allowsNetwork: !offline)
       return settings.map { SharedCache($0, environment: environment) }
     } catch {
-      throw pipeline.fail(Diagnostics([error]), error.span == nil ? .usage : .specInvalid)
+      let isOfFile = wishes.allSatisfy { ($0.url ?? "").isEmpty && ($0.mode ?? "").isEmpty }
+      throw pipeline.fail(Diagnostics([error]), isOfFile ? .specInvalid : .usage)
     }
   }
 }

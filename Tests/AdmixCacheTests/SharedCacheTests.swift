@@ -116,7 +116,7 @@ struct SharedCacheTests {
     },
     .init(testDescription: "the entry is another result's") { team, finding in
       try team.put(
-        try #require(try team.get(CacheEntry.name(Member.fingerprint(2).digest))),
+        try #require(try team.get(CacheEntry.name(Member.fingerprint(0).digest))),
         as: CacheEntry.name(finding.fingerprint.digest))
     },
     edit("the entry is a stage's") { $0.scope = .stage },
@@ -144,26 +144,31 @@ struct SharedCacheTests {
 
   @Test("what is damaged or a lie is no hit, and is mended", arguments: Backend.all)
   func damage(backend: Backend) async throws {
-    for damage in Self.damages {
-      let team = try Team(backend)
-      let maker = try team.member()
-      try await maker.make([1, 2])
-      #expect(await maker.finish().sent == 2)
-      try damage.harm(team, try maker.finding(1))
-      let reader = try team.member()
-      #expect(try await reader.take([1, 2]) == [2], "\(damage.testDescription)")
-      let refused = reader.cache.tally.refused
-      #expect(refused == (damage.isRefused ? 1 : 0), "\(damage.testDescription): \(refused)")
-      let stray = Set(try FileManager.default.subpathsOfDirectory(atPath: reader.store.root))
-      #expect(!stray.contains { $0.hasPrefix("work/run/cache/") }, "\(damage.testDescription)")
-      #expect(try reader.store.verify().isSound, "\(damage.testDescription)")
-      // Who made it instead puts it right for everybody.
-      try await reader.make([1])
-      let tally = await reader.finish()
-      #expect(tally.sent == 1 && tally.unsent == 0, "\(damage.testDescription): \(tally)")
-      #expect(reader.warnings == (damage.isRefused ? ["AX0924"] : []), "\(reader.warnings)")
-      #expect(try await team.member().take([1, 2]) == [1, 2], "\(damage.testDescription)")
+    let team = try Team(backend)
+    let maker = try team.member()
+    // A result for each of them, and 0, which nothing happens to.
+    let seeds = 0...Self.damages.count
+    try await maker.make(seeds, size: 80_000)
+    #expect(await maker.finish().sent == seeds.count)
+    for (seed, damage) in zip(1..., Self.damages) {
+      try damage.harm(team, try maker.finding(seed, size: 80_000))
     }
+    let reader = try team.member()
+    let taken = try await reader.take(seeds, size: 80_000)
+    for (seed, damage) in zip(1..., Self.damages) where taken.contains(seed) {
+      Issue.record("a hit although \(damage.testDescription)")
+    }
+    #expect(taken == [0])
+    #expect(reader.cache.tally.refused == Self.damages.count { $0.isRefused })
+    let stray = try FileManager.default.subpathsOfDirectory(atPath: reader.store.root)
+    #expect(!stray.contains { $0.hasPrefix("work/run/cache/") })
+    #expect(try reader.store.verify().isSound)
+    // Who made them instead puts it right for everybody.
+    try await reader.make(seeds.dropFirst(), size: 80_000)
+    let tally = await reader.finish()
+    #expect(tally.sent == Self.damages.count && tally.unsent == 0, "\(tally)")
+    #expect(reader.warnings == ["AX0924"])
+    #expect(try await team.member(.readOnly).take(seeds, size: 80_000) == Set(seeds))
   }
 
   @Test("writers race and readers see whole results", arguments: Backend.all)
@@ -192,22 +197,25 @@ struct SharedCacheTests {
   @Test("half an upload is none", arguments: Backend.all)
   func halfUploads(backend: Backend) async throws {
     // A result takes seven calls: a look and a write for each of three objects, and the entry.
+    let team = try Team(backend)
+    let makers = try team.member()
+    let readers = try team.member()
+    let third = try team.member()
     for end in 1...8 {
-      let team = try Team(backend)
       let troubled = Troubled(team.transport) { number, _ throws(CacheFailure) in
         if number >= end { throw .unreachable("it broke off") }
       }
-      let maker = try team.member(.readWrite, troubled)
-      try await maker.make([1])
+      let maker = try team.member(.readWrite, troubled, store: makers.store)
+      try await maker.make([end])
       let tally = await maker.finish()
       #expect(tally.sent == (end == 8 ? 1 : 0), "\(end): \(tally)")
       #expect(maker.warnings == (end == 8 ? [] : ["AX0921"]), "\(end)")
-      let reader = try team.member()
-      #expect(try await reader.take([1]) == (end == 8 ? [1] : []), "\(end)")
+      let reader = try team.member(store: readers.store)
+      #expect(try await reader.take([end]) == (end == 8 ? [end] : []), "\(end)")
       #expect(reader.cache.tally.refused == 0, "\(end)")
-      try await reader.make([1])
+      try await reader.make([end])
       _ = await reader.finish()
-      #expect(try await team.member().take([1]) == [1], "\(end)")
+      #expect(try await third.take([end]) == [end], "\(end)")
     }
   }
 

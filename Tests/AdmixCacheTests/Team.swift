@@ -36,9 +36,10 @@ final class Team: Sendable {
     return FolderTransport(root: folder.path + "/cache")
   }
 
+  /// - Parameter store: another one's, for somebody who sits at the same desk.
   func member(
     _ mode: CacheSettings.Mode = .readWrite, _ transport: (any CacheTransport)? = nil,
-    patience: Double = 20, drain: Double = 60
+    store: Store? = nil, patience: Double = 1_000, drain: Double = 1_000
   ) throws -> Member {
     let number = members.withLock { count in
       count += 1
@@ -49,7 +50,7 @@ final class Team: Sendable {
         CacheSettings(
           location: .folder(folder.path + "/cache"), mode: mode, patience: patience, drain: drain),
         transport: transport ?? self.transport),
-      store: try Store(root: folder.path + "/store-\(number)"))
+      store: store ?? Store(root: folder.path + "/store-\(number)"))
   }
 
   /// Removes an object from the cache, as somebody does who needs the room.

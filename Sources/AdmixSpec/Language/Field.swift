@@ -161,8 +161,8 @@ package struct KindDescription: Sendable {
       affectsOutput: false),
     .optional("retry", .object(retryFields), "Tries again after a failure.", affectsOutput: false),
     .optional(
-      "share", .bool, default: true,
-      "Whether results of the stage may come from the shared cache and go there.",
+      "share", .bool,
+      "Whether results of the stage may come from the shared cache and go there; they may unless this is false.",
       affectsOutput: false),
     .optional(
       "resources", .map(.any),
