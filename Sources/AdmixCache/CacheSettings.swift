@@ -206,6 +206,13 @@ struct CacheWords {
         : "ask for the right to read the folder, or leave it out with --no-cache")
   }
 
+  func unkept(_ reason: String) -> Diagnostic {
+    .warning(
+      "AX0926", at: settings.span,
+      "what the shared cache has cannot be kept here; the run goes on without it", cause: reason,
+      hint: "make room, or name another folder with --store")
+  }
+
   func mute(_ reason: String) -> Diagnostic {
     .warning(
       "AX0923", at: settings.span,

@@ -57,6 +57,8 @@ package final class SharedCache: Sendable {
   /// Calls at once, for reading and for writing.
   private static let readers = 12
   private static let writers = 4
+  /// Bytes of entries that are asked for together; those beyond are misses.
+  private final class Room: Sendable { let left = Atomic(256 << 20) }
   /// Keys that may wait to be sent.
   private static let queueLimit = 1_000_000
 
@@ -102,8 +104,14 @@ package final class SharedCache: Sendable {
     for keys: [Digest], _ scope: Scope, at place: Place,
     accept: @Sendable (Finding) -> Bool = { _ in true }
   ) async -> [Finding] {
-    let entries = await each(keys, place) { key, transport, pulse throws(CacheFailure) in
-      try self.entry(key, scope, transport, pulse)
+    // Entries that claim to be long must not fill the memory, however many they are.
+    let room = Room()
+    let entries = await each(keys, place) {
+      (key: Digest, transport: any CacheTransport, pulse: Pulse) throws(CacheFailure) -> Finding? in
+      guard room.left.load(ordering: .relaxed) > 0 else { return nil }
+      return try self.entry(key, scope, transport, pulse) {
+        room.left.subtract($0, ordering: .relaxed)
+      }
     }
     let free = Self.freeBytes(place.folder)
     let found = entries.filter { finding in
@@ -136,12 +144,14 @@ package final class SharedCache: Sendable {
   }
 
   private func entry(
-    _ key: Digest, _ scope: Scope, _ transport: any CacheTransport, _ pulse: Pulse
+    _ key: Digest, _ scope: Scope, _ transport: any CacheTransport, _ pulse: Pulse,
+    _ took: (Int) -> Void
   ) throws(CacheFailure) -> Finding? {
     do throws(CacheFailure) {
       guard
         let data = try transport.read(CacheEntry.name(key), limit: CacheEntry.limit, pulse)
       else { return nil }
+      took(data.count)
       let finding = try CacheEntry.decode(data, for: key, scope)
       state.withLock { $0.tally.received += data.count }
       return finding
@@ -164,7 +174,7 @@ package final class SharedCache: Sendable {
       else { return false }
       let isRight: Bool
       do { isRight = try place.objects.publish(file: path, as: artifact) } catch {
-        throw .local("\(error)")
+        throw .local(Self.reason(error))
       }
       guard isRight else { throw .refused("an object is not what its digest says") }
       state.withLock { state in
@@ -186,6 +196,11 @@ package final class SharedCache: Sendable {
       finding.outputs.values.joined().filter {
         !Store.isInline($0.kind, bytes: $0.bytes) && !place.objects.holds($0)
       })
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    guard let known = error as? StoreError else { return "\(error)" }
+    return known.diagnostic.cause ?? known.diagnostic.fact
   }
 
   private static func freeBytes(_ folder: String) -> Int {
@@ -279,7 +294,7 @@ package final class SharedCache: Sendable {
     switch failure {
     case .unreachable(let reason): place.warn(settings.words.unreachable(reason))
     case .denied(let reason): place.warn(settings.words.denied(reason))
-    case .local(let reason): place.warn(settings.words.unreachable(reason))
+    case .local(let reason): place.warn(settings.words.unkept(reason))
     case .refused, .stopped: break
     }
   }
@@ -428,7 +443,7 @@ package final class SharedCache: Sendable {
       guard let found = try compose(key) else { throw CacheFailure.local("it is gone") }
       finding = found
       entry = try CacheEntry.encode(found)
-    } catch { throw .local("\(error)") }
+    } catch { throw .local(Self.reason(error)) }
     guard entry.count <= CacheEntry.limit else { throw .local("the entry would be too long") }
     var bytes = entry.count
     for artifact in Set(finding.outputs.values.joined())
@@ -496,10 +511,10 @@ package final class SharedCache: Sendable {
       place.warn(
         settings.words.unsent(
           tally.unsent,
-          left == 0
-            ? "they could not be read from the store, or are too large"
-            : place.wantsToStop()
-              ? "the run was interrupted"
+          place.wantsToStop()
+            ? "the run was interrupted"
+            : left == 0
+              ? "they could not be read from the store, or are too large"
               : "the time for it, \(Duration.seconds(settings.drain)), was over"))
     }
     return tally

@@ -221,7 +221,10 @@ struct SharedCacheTests {
 
   @Test func aDeadCacheIsToldOfOnceAndLeftAlone() async throws {
     let team = try Team(.folder)
-    for failure in [CacheFailure.unreachable("gone"), .denied("no"), .local("disk")] {
+    let failures: [(CacheFailure, String)] = [
+      (.unreachable("gone"), "AX0921"), (.denied("no"), "AX0922"), (.local("disk"), "AX0926"),
+    ]
+    for (failure, code) in failures {
       let troubled = Troubled(team.transport) { _, _ throws(CacheFailure) in throw failure }
       let member = try team.member(.readWrite, troubled)
       #expect(try await member.take(0..<200).isEmpty)
@@ -229,7 +232,7 @@ struct SharedCacheTests {
       try await member.make([1])
       _ = await member.finish()
       #expect(troubled.calls.load(ordering: .relaxed) <= 12)
-      #expect(member.warnings == [failure == .denied("no") ? "AX0922" : "AX0921"])
+      #expect(member.warnings == [code])
     }
   }
 
@@ -245,17 +248,21 @@ struct SharedCacheTests {
     for _ in 0..<100 { gate.signal() }
   }
 
-  @Test func whatIsNotSentInTimeIsCounted() async throws {
+  @Test("what is not sent in time is counted", arguments: [false, true])
+  func unsent(isInterrupted: Bool) async throws {
     let team = try Team(.folder)
     let troubled = Troubled(team.transport) { _, pulse throws(CacheFailure) in
-      for _ in 0..<2_000 where pulse.beat() { usleep(5_000) }
-      if !pulse.goesOn { throw .stopped }
+      while pulse.beat() { usleep(5_000) }
+      throw .stopped
     }
-    let member = try team.member(.readWrite, troubled, drain: 0.1)
+    let member = try team.member(.readWrite, troubled, drain: isInterrupted ? 1_000 : 0.1)
     try await member.make(0..<20)
+    if isInterrupted { member.interrupt() }
     let tally = await member.finish()
     #expect(tally.sent == 0 && tally.unsent == 20, "\(tally)")
     #expect(member.warnings == ["AX0925"])
+    #expect(member.causes.allSatisfy { $0.contains("interrupted") == isInterrupted })
+    #expect(try await team.member(.readOnly).take(0..<20).isEmpty)
   }
 
   /// What a hostile or careless hand can put where a file should be.

@@ -74,7 +74,9 @@ final class Member: Sendable {
   let store: Store
   let place: SharedCache.Place
   private let heard: Heard
+  private let flag: Flag
 
+  private final class Flag: Sendable { let isUp = Atomic(false) }
   private final class Heard: Sendable { let items = Mutex<[Diagnostic]>([]) }
 
   init(_ cache: SharedCache, store: Store) throws {
@@ -82,11 +84,16 @@ final class Member: Sendable {
     self.store = store
     let heard = Heard()
     self.heard = heard
+    let flag = Flag()
+    self.flag = flag
     place = SharedCache.Place(
       objects: store.objects, folder: store.attempts(of: "run") + "/cache",
-      wantsToStop: { false }, warn: { item in heard.items.withLock { $0.append(item) } })
+      wantsToStop: { flag.isUp.load(ordering: .relaxed) },
+      warn: { item in heard.items.withLock { $0.append(item) } })
   }
 
+  func interrupt() { flag.isUp.store(true, ordering: .relaxed) }
+  var causes: [String] { heard.items.withLock { $0.compactMap(\.cause) } }
   var warnings: [String] { heard.items.withLock { $0.map(\.code) } }
 
   /// A result with a dataset of two partitions, a large file and two small contents, all of them made
