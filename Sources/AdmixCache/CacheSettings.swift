@@ -161,6 +161,14 @@ package struct CacheSettings: Sendable, Equatable {
     }
   }
 
+  /// For reading and for writing.
+  var callsAtOnce: (Int, Int) {
+    switch location {
+    case .folder: (12, 4)
+    case .bucket: (32, 8)
+    }
+  }
+
   func transport(environment: [String: String]) throws(CacheFailure) -> any CacheTransport {
     switch location {
     case .folder(let path): return FolderTransport(root: path)

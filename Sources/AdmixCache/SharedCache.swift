@@ -36,7 +36,8 @@ package final class SharedCache: Sendable {
     /// Objects that are there.
     var present: Set<Digest> = []
     var queue: [Digest] = []
-    var queued: Set<Digest> = []
+    /// All that was to be sent.
+    var offered: Set<Digest> = []
     var writers = 0
     var isClosed = false
     var active: [Int: Active] = [:]
@@ -53,10 +54,9 @@ package final class SharedCache: Sendable {
   package let settings: CacheSettings
   private let open: @Sendable () throws(CacheFailure) -> any CacheTransport
   private let state = Mutex(State())
-  private let queue = DispatchQueue(label: "admix.cache", attributes: .concurrent)
-  /// Calls at once, for reading and for writing.
-  private static let readers = 12
-  private static let writers = 4
+  /// Calls at once, for reading and for writing: a server is further away than a disk.
+  private let readers: Int
+  private let writers: Int
   /// Bytes of entries that are asked for together; those beyond are misses.
   private final class Room: Sendable { let left = Atomic(256 << 20) }
   /// Keys that may wait to be sent.
@@ -64,12 +64,14 @@ package final class SharedCache: Sendable {
 
   package init(_ settings: CacheSettings, environment: [String: String]) {
     self.settings = settings
+    (readers, writers) = settings.callsAtOnce
     open = { () throws(CacheFailure) in try settings.transport(environment: environment) }
   }
 
   /// Over a transport of one's own, for tests.
   package init(_ settings: CacheSettings, transport: any CacheTransport) {
     self.settings = settings
+    (readers, writers) = settings.callsAtOnce
     open = { transport }
   }
 
@@ -249,7 +251,7 @@ package final class SharedCache: Sendable {
           }
         }
       }
-      for _ in 0..<Self.readers { add() }
+      for _ in 0..<readers { add() }
       for await value in group {
         if let value { values.append(value) }
         add()
@@ -324,7 +326,9 @@ package final class SharedCache: Sendable {
         }
         if state.watchdog == nil { state.watchdog = self.newWatchdog(place) }
       }
-      queue.async {
+      // A thread of its own: Dispatch adds one for a blocked one only after a while, so that a server
+      // that is far away would be asked two questions at a time.
+      Thread.detachNewThread {
         do throws(CacheFailure) { answer(.success(try body(pulse))) } catch {
           answer(.failure(error))
         }
@@ -371,18 +375,11 @@ package final class SharedCache: Sendable {
   ) {
     guard writes else { return }
     let more = state.withLock { state -> Int in
-      if state.isMute || state.isDead || state.isClosed {
-        state.tally.unsent += keys.count
-        return 0
+      for key in keys where state.offered.insert(key).inserted {
+        if state.queue.count < Self.queueLimit { state.queue.append(key) }
       }
-      for key in keys where state.queued.insert(key).inserted {
-        if state.queue.count < Self.queueLimit {
-          state.queue.append(key)
-        } else {
-          state.tally.unsent += 1
-        }
-      }
-      let more = min(Self.writers - state.writers, state.queue.count)
+      if state.isMute || state.isDead || state.isClosed { return 0 }
+      let more = min(writers - state.writers, state.queue.count)
       state.writers += max(0, more)
       return more
     }
@@ -406,16 +403,12 @@ package final class SharedCache: Sendable {
         return nil
       }
       guard let key else { return }
-      guard let transport = await prepared(place) else {
-        state.withLock { if !$0.isClosed { $0.tally.unsent += 1 } }
-        continue
-      }
+      guard let transport = await prepared(place) else { continue }
       do throws(CacheFailure) {
         try await call(place) { pulse throws(CacheFailure) in
           try self.upload(key, place, transport, pulse, compose)
         }
       } catch {
-        state.withLock { if !$0.isClosed { $0.tally.unsent += 1 } }
         if case .denied(let reason) = error {
           let isFirst = state.withLock { state in
             defer { state.isMute = true }
@@ -496,7 +489,7 @@ package final class SharedCache: Sendable {
       state.isClosed = true
       // Every writer has one in hand.
       let left = state.queue.count + state.writers
-      state.tally.unsent += left
+      state.tally.unsent = state.offered.count - state.tally.sent
       state.queue = []
       return (state.tally, state.firstRefusal, left, state.isDead || state.isMute)
     }
