@@ -210,6 +210,9 @@ struct SharedCacheTests {
       let tally = await maker.finish()
       #expect(tally.sent == (end == 8 ? 1 : 0), "\(end): \(tally)")
       #expect(maker.warnings == (end == 8 ? [] : ["AX0921"]), "\(end)")
+      // The entry is the last thing to come.
+      let entry = try team.get(CacheEntry.name(Member.fingerprint(end).digest))
+      #expect((entry != nil) == (end == 8), "\(end)")
       let reader = try team.member(store: readers.store)
       #expect(try await reader.take([end]) == (end == 8 ? [end] : []), "\(end)")
       #expect(reader.cache.tally.refused == 0, "\(end)")
