@@ -9,7 +9,6 @@ package final class S3Server: Sendable {
   package let bucket: String
   package let credentials: AWSCredentials
   private let process: Process?
-  private let lifeline: Pipe?
 
   /// Started once for all tests; nil where there is none, which has been said by then.
   package static let shared: S3Server? = try? S3Server()
@@ -32,7 +31,6 @@ package final class S3Server: Sendable {
       endpoint = named
       credentials = AWSCredentials(accessKey: key, secretKey: secret)
       process = nil
-      lifeline = nil
     } else {
       let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -43,13 +41,18 @@ package final class S3Server: Sendable {
       let log = FileManager.default.temporaryDirectory
         .appendingPathComponent("admix-moto-\(UUID().uuidString)")
       let process = Process()
-      let lifeline = Pipe()
       process.executableURL = URL(fileURLWithPath: "/bin/sh")
-      // It must not outlive the tests, however they end: then the pipe closes.
+      // It must not outlive the tests, however they end.
       process.arguments = [
-        "-c", "\"$0\" -H 127.0.0.1 -p 0 >\"$1\" 2>&1 & read nothing; kill $!", program, log.path,
+        "-c",
+        """
+        "$0" -H 127.0.0.1 -p 0 >"$1" 2>&1 & server=$!
+        while kill -0 "$2" 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 1; done
+        # Its signals may be blocked, as they are in the thread that it comes from.
+        kill -KILL $server
+        """, program, log.path, "\(ProcessInfo.processInfo.processIdentifier)",
       ]
-      process.standardInput = lifeline
+      process.standardInput = FileHandle.nullDevice
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
@@ -64,7 +67,6 @@ package final class S3Server: Sendable {
       endpoint = String(address)
       credentials = AWSCredentials(accessKey: "admix", secretKey: "secret/+of=tests")
       self.process = process
-      self.lifeline = lifeline
     }
     bucket = "admix-\(UUID().uuidString.lowercased().prefix(12))"
     guard try request("PUT", "/\(bucket)") else { throw Self.notRun("no bucket can be made") }
