@@ -21,6 +21,7 @@ run: build ## Run pipelines/admissions to the end
 	$(ADMIX) run pipelines/admissions/pipeline.yaml
 
 test: setup ## Build and run the whole test suite
+	@./scripts/setup-tests
 	$(SWIFT) build --build-tests $(CHECKED)
 	$(SWIFT) test --skip-build
 

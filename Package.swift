@@ -46,9 +46,10 @@ let package = Package(
     .target(
       name: "AdmixStore",
       dependencies: ["AdmixModel", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "AdmixCache", dependencies: ["AdmixModel", "AdmixStore", "CFetch"]),
     .target(
       name: "AdmixEngine",
-      dependencies: ["AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore"]),
+      dependencies: ["AdmixModel", "AdmixSpec", "AdmixData", "AdmixStore", "AdmixCache"]),
     .target(
       name: "AdmixGenerators",
       dependencies: [
@@ -60,17 +61,19 @@ let package = Package(
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
         "AdmixGenerators", "AdmixEngine", "AdmixProcess",
       ]),
-    .target(name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixEngine"]),
+    .target(
+      name: "AdmixReport", dependencies: ["AdmixModel", "AdmixStore", "AdmixCache", "AdmixEngine"]),
     .executableTarget(
       name: "admix",
       dependencies: [
-        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixProcess", "AdmixStore", "AdmixEngine",
+        "AdmixModel", "AdmixSpec", "AdmixData", "AdmixProcess", "AdmixStore", "AdmixCache",
+        "AdmixEngine",
         "AdmixStages", "AdmixReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .target(
-      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData"],
+      name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData", "AdmixCache"],
       path: "Tests/AdmixTestSupport"),
     .testTarget(name: "AdmixModelTests", dependencies: ["AdmixModel", "AdmixTestSupport"]),
     .testTarget(
@@ -89,6 +92,9 @@ let package = Package(
       name: "AdmixProcessTests", dependencies: ["AdmixProcess", "AdmixTestSupport", "admix"]),
     .testTarget(
       name: "AdmixStoreTests", dependencies: ["AdmixModel", "AdmixStore", "AdmixTestSupport"]),
+    .testTarget(
+      name: "AdmixCacheTests",
+      dependencies: ["AdmixModel", "AdmixStore", "AdmixCache", "AdmixTestSupport"]),
     .testTarget(
       name: "AdmixEngineTests",
       dependencies: [

@@ -1,3 +1,4 @@
+package import AdmixCache
 package import AdmixModel
 import AdmixSpec
 package import AdmixStore
@@ -34,12 +35,15 @@ package struct Engine: Sendable {
         "AX0860", at: code.span, "the command of stage '\(stage.name)' is not trusted",
         hint: "admix trust FILE")
     }
+    /// What the team shares; nothing is asked of it before there is something to run.
+    package var cache: SharedCache?
 
     package init(
       jobs: Int = ProcessInfo.processInfo.activeProcessorCount, distdirs: [String] = [],
       allowsNetwork: Bool = true, forced: Set<String> = [], selected: Set<String>? = nil,
       tokens: [String: Int] = [:], memory: Int? = nil, keepsGoing: Bool = false,
-      waitLimit: Duration? = nil, checksDeterminism: Bool = false
+      waitLimit: Duration? = nil, checksDeterminism: Bool = false,
+      cache: SharedCache? = nil
     ) {
       self.jobs = jobs
       self.distdirs = distdirs
@@ -51,6 +55,7 @@ package struct Engine: Sendable {
       self.keepsGoing = keepsGoing
       self.waitLimit = waitLimit
       self.checksDeterminism = checksDeterminism
+      self.cache = cache
     }
   }
 
@@ -124,11 +129,14 @@ package struct Engine: Sendable {
     try store.beginRun(
       uuid: uuid, pipeline: graph.spec.name, body: CanonicalJSON.encode(record))
     CrashPoint.runBegun.pass()
+    let shared = options.cache.map {
+      SharedResults($0, graph, store: store, run: uuid, control: control, send: events)
+    }
     let active = try ActiveRun(
       uuid: uuid, store: store, locator: locator, executor: LocalExecutor(capacity),
       control: control, forced: options.forced,
       checksDeterminism: options.checksDeterminism, foreign: options.foreign,
-      objection: options.objection, send: events)
+      objection: options.objection, shared: shared, send: events)
     defer { active.cleanUp() }
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(
@@ -150,6 +158,9 @@ package struct Engine: Sendable {
     // A memo; a run that was done is done without it.
     if !control.wantsToStop { try? keepStanding(graph, ended.map(\.planned), record) }
     CrashPoint.runEnded.pass()
+    // Everything is recorded by now, so that an end at any moment of this costs the others something
+    // and us nothing.
+    record.cache = await shared?.finish { events(.sharing(results: $0)) }
     events(.runFinished(record))
     return record
   }

@@ -28,7 +28,8 @@ struct Compilation {
     guard !report.hasErrors, !loader.report.hasErrors else { throw inOrder() }
     return PipelineSpec(
       name: header.name, description: header.description, seed: header.seed, params: params,
-      stages: stages, files: loader.paths, environment: scope.environmentNames.sorted())
+      stages: stages, files: loader.paths, environment: scope.environmentNames.sorted(),
+      cache: header.cache)
   }
 
   /// All problems: those of the file that is run first, each file in its order.
@@ -65,6 +66,7 @@ struct Compilation {
     var name = ""
     var description: String?
     var seed: UInt64 = 0
+    var cache: OptionValues?
   }
 
   private mutating func header(_ root: Node, _ scope: Scope) -> Header {
@@ -74,7 +76,7 @@ struct Compilation {
       else { return nil }
       let node = name == "name" ? scope.resolvedName() : scope.resolve(raw)
       guard let node else { return nil }
-      if node.isSecret {
+      if node.holdsSecret {
         report.note(Self.stored(name, raw.span))
         return nil
       }
@@ -86,6 +88,7 @@ struct Compilation {
     header.name = value("name", &report)?.text ?? ""
     header.description = value("description", &report)?.text
     header.seed = value("seed", &report)?.int.flatMap { UInt64(exactly: $0) } ?? 0
+    header.cache = value("cache", &report).map { OptionValues($0) }
     return header
   }
 

@@ -32,7 +32,17 @@ extension StageSpec {
       if path.isEmpty { return }
       let text = node.json.text
       out.append(
-        .init(.parameter, path, node.isSecret ? "secret sha256:\(Digest(of: text).hex)" : text))
+        .init(.parameter, path, node.isSecret ? .secretMark + Digest(of: text).hex : text))
     }
   }
+}
+
+extension String {
+  /// Where other components have JSON, which does not begin so.
+  fileprivate static let secretMark = "secret sha256:"
+}
+
+extension Fingerprint.Component {
+  /// Whether it stands for a value of the environment.
+  package var isSecret: Bool { kind == .parameter && value.hasPrefix(.secretMark) }
 }

@@ -70,7 +70,7 @@ package struct ObjectFolder: Sendable {
     return try Self.digest(descriptor, file)
   }
 
-  private static func digest(_ descriptor: Int32, _ file: String) throws -> (
+  static func digest(_ descriptor: Int32, _ file: String) throws -> (
     digest: Digest, bytes: Int
   ) {
     var hasher = DigestHasher()

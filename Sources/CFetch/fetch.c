@@ -1,54 +1,12 @@
 #include "admix_fetch.h"
 
-// The compile-time checks of curl.h look at direct calls only; ours go through pointers.
-#define CURL_DISABLE_TYPECHECK
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-// libcurl is opened on first use: most runs fetch nothing, and its TLS library is slow to load.
-static struct {
-  CURLcode (*global_init)(long);
-  CURL *(*init)(void);
-  CURLcode (*setopt)(CURL *, CURLoption, ...);
-  CURLcode (*perform)(CURL *);
-  CURLcode (*getinfo)(CURL *, CURLINFO, ...);
-  void (*cleanup)(CURL *);
-  const char *(*strerror)(CURLcode);
-} curl;
-static int is_open;
-static char open_error[256];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void open_library(void) {
-  void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    snprintf(open_error, sizeof open_error, "%s", dlerror());
-    return;
-  }
-  curl.global_init = (CURLcode(*)(long))dlsym(library, "curl_global_init");
-  curl.init = (CURL * (*)(void)) dlsym(library, "curl_easy_init");
-  curl.setopt = (CURLcode(*)(CURL *, CURLoption, ...))dlsym(library, "curl_easy_setopt");
-  curl.perform = (CURLcode(*)(CURL *))dlsym(library, "curl_easy_perform");
-  curl.getinfo = (CURLcode(*)(CURL *, CURLINFO, ...))dlsym(library, "curl_easy_getinfo");
-  curl.cleanup = (void (*)(CURL *))dlsym(library, "curl_easy_cleanup");
-  curl.strerror = (const char *(*)(CURLcode))dlsym(library, "curl_easy_strerror");
-  if (!curl.global_init || !curl.init || !curl.setopt || !curl.perform || !curl.getinfo ||
-      !curl.cleanup || !curl.strerror) {
-    snprintf(open_error, sizeof open_error, "libcurl.so.4 lacks a function");
-    return;
-  }
-  if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    snprintf(open_error, sizeof open_error, "libcurl does not start");
-    return;
-  }
-  is_open = 1;
-}
+#include "curl_library.h"
 
 struct transfer {
   CURL *handle;
@@ -87,7 +45,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data) {
   if (!transfer->checked) {
     transfer->checked = 1;
     long status = 0;
-    curl.getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+    admix_curl.getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
     if (transfer->from > 0 && status == 200) {
       // The server does not know ranges and sends everything from the start.
       if (fflush(transfer->file) != 0 || ftruncate(fileno(transfer->file), 0) != 0) {
@@ -127,14 +85,13 @@ void admix_fetch(
     const char *url, const char *path, int64_t from, AdmixFetchProgress progress, void *context,
     struct AdmixFetchResult *result) {
   memset(result, 0, sizeof *result);
-  pthread_once(&once, open_library);
-  if (!is_open) {
+  if (!admix_curl_open()) {
     result->outcome = ADMIX_FETCH_NO_LIBRARY;
-    snprintf(result->text, sizeof result->text, "%s", open_error);
+    snprintf(result->text, sizeof result->text, "%s", admix_curl_error());
     return;
   }
   FILE *file = fopen(path, from > 0 ? "abe" : "wbe");
-  CURL *handle = file ? curl.init() : NULL;
+  CURL *handle = file ? admix_curl.init() : NULL;
   if (!handle) {
     result->outcome = file ? ADMIX_FETCH_TRANSPORT : ADMIX_FETCH_FILE;
     snprintf(result->text, sizeof result->text, "%s", file ? "libcurl does not start" : strerror(errno));
@@ -145,42 +102,42 @@ void admix_fetch(
       .handle = handle, .file = file, .from = from, .range_start = -1,
       .progress = progress, .context = context, .result = result};
   char error[CURL_ERROR_SIZE] = "";
-  curl.setopt(handle, CURLOPT_URL, url);
-  curl.setopt(handle, CURLOPT_ERRORBUFFER, error);
-  curl.setopt(handle, CURLOPT_USERAGENT, "admix");
-  curl.setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl.setopt(handle, CURLOPT_FAILONERROR, 1L);
-  curl.setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-  curl.setopt(handle, CURLOPT_MAXREDIRS, 10L);
+  admix_curl.setopt(handle, CURLOPT_URL, url);
+  admix_curl.setopt(handle, CURLOPT_ERRORBUFFER, error);
+  admix_curl.setopt(handle, CURLOPT_USERAGENT, "admix");
+  admix_curl.setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  admix_curl.setopt(handle, CURLOPT_FAILONERROR, 1L);
+  admix_curl.setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+  admix_curl.setopt(handle, CURLOPT_MAXREDIRS, 10L);
 #if LIBCURL_VERSION_NUM >= 0x075500
-  curl.setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https,file");
-  curl.setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  admix_curl.setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https,file");
+  admix_curl.setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 #else
-  curl.setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | CURLPROTO_FILE));
-  curl.setopt(handle, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+  admix_curl.setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | CURLPROTO_FILE));
+  admix_curl.setopt(handle, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  curl.setopt(handle, CURLOPT_CONNECTTIMEOUT, 30L);
+  admix_curl.setopt(handle, CURLOPT_CONNECTTIMEOUT, 30L);
   // A transfer that stands still for a minute is given up; a slow one is not.
-  curl.setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl.setopt(handle, CURLOPT_LOW_SPEED_TIME, 60L);
-  curl.setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
-  curl.setopt(handle, CURLOPT_HEADERDATA, &transfer);
-  curl.setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
-  curl.setopt(handle, CURLOPT_WRITEDATA, &transfer);
-  curl.setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl.setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
-  curl.setopt(handle, CURLOPT_XFERINFODATA, &transfer);
+  admix_curl.setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  admix_curl.setopt(handle, CURLOPT_LOW_SPEED_TIME, 60L);
+  admix_curl.setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  admix_curl.setopt(handle, CURLOPT_HEADERDATA, &transfer);
+  admix_curl.setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  admix_curl.setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  admix_curl.setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  admix_curl.setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  admix_curl.setopt(handle, CURLOPT_XFERINFODATA, &transfer);
   char range[32];
   if (from > 0) {
     snprintf(range, sizeof range, "%lld-", (long long)from);
-    curl.setopt(handle, CURLOPT_RANGE, range);
+    admix_curl.setopt(handle, CURLOPT_RANGE, range);
   }
 
-  CURLcode code = curl.perform(handle);
+  CURLcode code = admix_curl.perform(handle);
   long status = 0;
-  curl.getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  admix_curl.getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   result->status = (int32_t)status;
-  curl.cleanup(handle);
+  admix_curl.cleanup(handle);
   if (fclose(file) != 0 && !transfer.file_error) transfer.file_error = errno;
 
   if (transfer.file_error) {
@@ -196,6 +153,6 @@ void admix_fetch(
     snprintf(result->text, sizeof result->text, "the server answers %ld", status);
   } else if (code != CURLE_OK) {
     result->outcome = ADMIX_FETCH_TRANSPORT;
-    snprintf(result->text, sizeof result->text, "%s", error[0] ? error : curl.strerror(code));
+    snprintf(result->text, sizeof result->text, "%s", error[0] ? error : admix_curl.strerror(code));
   }
 }

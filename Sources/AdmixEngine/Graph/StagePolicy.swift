@@ -9,6 +9,8 @@ package struct StagePolicy: Hashable, Sendable {
   package var timeout: Double?
   package var retry: Retry?
   package var resources = Resources()
+  /// Whether its results may be taken from the shared cache and put there.
+  package var isShared = true
 
   package struct Retry: Hashable, Sendable {
     /// Tries after the first.
@@ -29,6 +31,7 @@ package struct StagePolicy: Hashable, Sendable {
   init(_ options: OptionValues, report: inout Diagnostics) {
     isOn = options["when"]?.bool ?? true
     timeout = options["timeout"]?.double
+    isShared = options["share"]?.bool ?? true
     if let retry = options["retry"] {
       let words = retry["on"]?.items.compactMap(\.text) ?? []
       self.retry = Retry(

@@ -15,6 +15,8 @@ final class ActiveRun: Sendable {
   let checksDeterminism: Bool
   let foreign: ForeignSetting
   let objection: @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic?
+  /// The team's cache; nil where there is none.
+  let shared: SharedResults?
   private let forced: Set<String>
   private let attempts = Atomic(0)
 
@@ -23,7 +25,7 @@ final class ActiveRun: Sendable {
     control: RunControl, forced: Set<String>, checksDeterminism: Bool,
     foreign: ForeignSetting,
     objection: @escaping @Sendable (Graph.Stage, ForeignCode, [[SourceFile]]) -> Diagnostic?,
-    send: @escaping EventSink
+    shared: SharedResults? = nil, send: @escaping EventSink
   ) throws {
     self.uuid = uuid
     self.store = store
@@ -35,6 +37,7 @@ final class ActiveRun: Sendable {
     self.checksDeterminism = checksDeterminism
     self.foreign = foreign
     self.objection = objection
+    self.shared = shared
     try ObjectFolder.makeFolder(store.attempts(of: uuid))
   }
 

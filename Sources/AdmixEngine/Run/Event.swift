@@ -5,6 +5,12 @@ package enum Event: Sendable {
   case runStarted(run: String, stages: [String])
   /// The stage was found in the store.
   case stageReused(stage: String)
+  /// This came from the shared cache: so many tasks of the stage, or, where nil, all of it.
+  case fetched(stage: String, tasks: Int?)
+  /// The shared cache is not what it should be; the run goes on.
+  case cacheWarning(Diagnostic)
+  /// Everything is done, and so many results are still on their way to the shared cache.
+  case sharing(results: Int)
   case stageStarted(stage: String, kind: String, why: [Change])
   /// A stage asked for tasks: how many, of which so many were done before.
   case tasksPlanned(stage: String, tasks: Int, reused: Int, rows: Int?)
@@ -53,6 +59,8 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var failureReason: TaskFailure.Reason?
   /// Seconds since 1970; nil where it never began, and in records of before this was kept.
   package var started: Double? = nil
+  /// What came from the shared cache; nil where nothing did.
+  package var fromCache: FromCache?
 }
 
 package struct TaskCounts: Hashable, Sendable, Codable {
@@ -78,6 +86,8 @@ package struct RunRecord: Hashable, Sendable, Codable {
   package var status: Status
   /// In the order of the graph.
   package var stages: [StageRecord]
+  /// Nil where there was no shared cache.
+  package var cache: CacheUse?
 
   /// Whether anything happened at all.
   package var didNothing: Bool {

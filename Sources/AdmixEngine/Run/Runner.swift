@@ -112,6 +112,15 @@ struct Runner: Sendable {
         record.why = []
       }
     }
+    if planned.action == .run || planned.action == .depends,
+      let shared = try await shared(fingerprint.digest, stage)
+    {
+      planned.result = shared.result
+      planned.outputs = shared.outputs
+      planned.action = .hit
+      record.fromCache = FromCache(isWhole: true, tasks: 0, maker: shared.maker)
+      run.send(.fetched(stage: stage.name, tasks: nil))
+    }
     if planned.action == .run || planned.action == .depends {
       do {
         // What is executed may have been edited since the run began.
@@ -132,6 +141,9 @@ struct Runner: Sendable {
         throw error
       }
       record.status = .executed
+      if let tasks = run.shared?.tasks(of: stage.name), tasks > 0 {
+        record.fromCache = FromCache(isWhole: false, tasks: tasks)
+      }
     } else {
       record.status = .cached
       if planned.isNewlyCurrent {
@@ -207,6 +219,19 @@ struct Runner: Sendable {
     }
   }
 
+  /// What the team's cache has for a stage that we hold the lease of.
+  private func shared(_ key: Digest, _ stage: Graph.Stage) async throws -> (
+    result: StoredResult, outputs: StageOutputs, maker: String
+  )? {
+    guard let shared = run.shared, !run.isForced(stage.name) else { return nil }
+    do {
+      return try await shared.result(of: stage, key, pipeline: graph.spec.name)
+    } catch {
+      try? run.store.dropLease(key, run: run.uuid)
+      throw error
+    }
+  }
+
   /// The stage's files, those from elsewhere fetched.
   private func obtained(_ stage: Graph.Stage, _ sources: [[SourceFile]]) async throws
     -> [[SourceFile]]
@@ -276,6 +301,7 @@ struct Runner: Sendable {
         outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
         body: CanonicalJSON.encode(outputs), run: run.uuid, tasks: contents.allTasks),
       isLastSuccess: (graph.spec.name, stage.name))
+    run.shared?.share([fingerprint.digest], of: stage.name)
     return (outputs, result, driver.tally.counts.withLock { $0 })
   }
 

@@ -30,6 +30,7 @@ struct StageDriver: StageContext {
     let keys = requests.map(fingerprint)
     contents.note(tasks: keys.map(\.digest))
     var known = try found(keys)
+    try await takeShared(keys, into: &known)
     let open = known.indices.filter { known[$0] == nil }
     let rows = open.compactMap { requests[$0].expectedRows }
     run.send(
@@ -162,6 +163,16 @@ struct StageDriver: StageContext {
     }
   }
 
+  /// Fills in what others have done.
+  private func takeShared(_ keys: [Fingerprint], into known: inout [TaskOutputs?]) async throws {
+    guard let shared = run.shared, !run.isForced(stageName) else { return }
+    let open = known.indices.filter { known[$0] == nil }
+    let found = try await shared.results(of: stage, open.map { keys[$0].digest })
+    if found.isEmpty { return }
+    for index in open { known[index] = found[keys[index].digest] }
+    run.send(.fetched(stage: stageName, tasks: found.count))
+  }
+
   private func commit(
     _ done: [(index: Int, delivery: TaskDelivery)], _ requests: [TaskRequest], _ keys: [Fingerprint]
   ) throws {
@@ -186,6 +197,7 @@ struct StageDriver: StageContext {
           body: try CanonicalJSON.encode(delivery.outputs), run: run.uuid))
     }
     try run.store.commit(findings)
+    run.shared?.share(findings.map(\.fingerprint.digest), of: stageName)
     if let moved { throw moved }
   }
 }

@@ -1,3 +1,4 @@
+package import AdmixEngine
 package import AdmixModel
 
 /// One run as people are told about it: everything a report says, and nothing it would have to look
@@ -33,12 +34,14 @@ package struct RunDocument: Hashable, Sendable, Codable {
     package var report: CheckReport?
     /// Paths of files that were put beside the project.
     package var files: [String]
+    /// What came from the shared cache; nil where nothing did.
+    package var fromCache: FromCache?
 
     package init(
       name: String, kind: String, status: String, why: [Change] = [], seconds: Double = 0,
       inputs: [Input] = [], outputs: [Output] = [], sources: [Source] = [],
       gates: [GateResult] = [], warnings: [Diagnostic] = [], report: CheckReport? = nil,
-      files: [String] = []
+      files: [String] = [], fromCache: FromCache? = nil
     ) {
       self.name = name
       self.kind = kind
@@ -52,6 +55,7 @@ package struct RunDocument: Hashable, Sendable, Codable {
       self.warnings = warnings
       self.report = report
       self.files = files
+      self.fromCache = fromCache
     }
 
     /// How many rows the primary dataset has.

@@ -1,3 +1,4 @@
+import AdmixEngine
 import AdmixModel
 import Foundation
 
@@ -186,7 +187,11 @@ package enum HTMLReport {
     let rows = document.stages.map { stage -> HTML in
       let why: HTML =
         switch stage.status {
+        case "cached" where stage.fromCache?.isWhole == true:
+          "from the shared cache, where run \(String((stage.fromCache?.maker ?? "").prefix(8))) put it"
         case "cached": "nothing it rests on has changed"
+        case "executed" where stage.fromCache != nil:
+          "\(Numbers.count(stage.fromCache?.tasks ?? 0, "task")) from the shared cache"
         case "gated": "a gate before it failed"
         case "skipped": "something before it did not finish"
         default: ""

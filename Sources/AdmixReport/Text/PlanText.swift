@@ -1,3 +1,4 @@
+import AdmixCache
 package import AdmixEngine
 package import AdmixModel
 import Foundation
@@ -116,6 +117,16 @@ package enum PlanText {
     return .object(members)
   }
 
+  private static func json(_ use: CacheUse) -> JSONValue {
+    .object([
+      "location": .string(use.location), "mode": .string(use.mode),
+      "taken": JSONValue(use.tally.hits), "bytes_taken": JSONValue(use.tally.received),
+      "sent": JSONValue(use.tally.sent), "bytes_sent": JSONValue(use.tally.uploaded),
+      "refused": JSONValue(use.tally.refused), "not_sent": JSONValue(use.tally.unsent),
+      "diagnostics": .array(use.warnings.map(json)),
+    ])
+  }
+
   /// The one document that `run --json` prints.
   package static func json(_ record: RunRecord) -> JSONValue {
     let stages = record.stages.map { stage -> JSONValue in
@@ -135,6 +146,12 @@ package enum PlanText {
           ?? .null,
         "files": .array(stage.files.map { .string($0) }),
         "diagnostics": .array((stage.warnings + stage.failure).map(json)),
+        "cache": stage.fromCache.map { shared in
+          .object([
+            "whole": .bool(shared.isWhole), "tasks": JSONValue(shared.tasks),
+            "run": JSONValue(shared.maker),
+          ])
+        } ?? .null,
       ])
     }
     let gates = record.stages.flatMap { json($0.gates, of: $0.name) }
@@ -143,6 +160,7 @@ package enum PlanText {
       "pipeline": .string(record.pipeline), "started": .string(time(record.started)),
       "status": .string(record.status.rawValue), "seconds": .double(record.seconds),
       "stages": .array(stages), "gates": .array(gates),
+      "cache": record.cache.map(json) ?? .null,
     ])
   }
 }

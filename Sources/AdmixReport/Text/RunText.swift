@@ -1,3 +1,4 @@
+import AdmixCache
 package import AdmixEngine
 package import AdmixModel
 
@@ -17,9 +18,9 @@ package enum RunText {
       out +=
         counts[.gated] ?? 0 == 0
         ? "nothing to do: \(Numbers.count(counts[.cached] ?? 0, "stage is", "stages are")) known\n"
-        : "nothing to do: a gate has failed, \(words(counts))\n"
+        : "nothing to do: a gate has failed, \(words(counts, record))\n"
     } else {
-      out += "\(record.status.rawValue): \(words(counts)), in \(Numbers.seconds(record.seconds))\n"
+      out += "\(record.status.rawValue): \(words(counts, record)), in \(Numbers.seconds(record.seconds))\n"
     }
     out += gates(record)
     let skipped = record.stages.filter { $0.status == .skipped }.map(\.name)
@@ -29,24 +30,33 @@ package enum RunText {
         out += "  \(stage.name): \(root.isEmpty ? file : root + "/" + file)\n"
       }
     }
+    if let tally = record.cache?.tally, tally.hits + tally.sent > 0 {
+      let parts = [(tally.hits, tally.received, "taken"), (tally.sent, tally.uploaded, "sent")]
+        .filter { $0.0 > 0 }
+        .map { "\(Numbers.count($0.0, "result")) \($0.2) (\(Numbers.bytes($0.1)))" }
+      out += "  shared cache: \(parts.joined(separator: ", "))\n"
+    }
     if let report { out += "  report: \(report)\n" }
     return out
   }
 
   /// How many stages ended how, those that there are.
-  package static func counts(_ record: RunRecord) -> String { words(tally(record)) }
+  package static func counts(_ record: RunRecord) -> String { words(tally(record), record) }
 
   private static func tally(_ record: RunRecord) -> [StageRecord.Status: Int] {
     record.stages.reduce(into: [:]) { $0[$1.status, default: 0] += 1 }
   }
 
-  private static func words(_ counts: [StageRecord.Status: Int]) -> String {
+  private static func words(_ counts: [StageRecord.Status: Int], _ record: RunRecord) -> String {
     let words: [(StageRecord.Status, String)] = [
       (.executed, "ran"), (.cached, "known"), (.failed, "failed"), (.gated, "stopped by a gate"),
       (.skipped, "not run"),
     ]
     let parts = words.compactMap { status, word -> String? in
-      counts[status].map { "\($0) \(word)" }
+      counts[status].map { count in
+        let shared = record.stages.count { $0.status == status && $0.fromCache?.isWhole == true }
+        return "\(count) \(word)" + (shared > 0 ? " (\(shared) from the shared cache)" : "")
+      }
     }
     return parts.isEmpty ? "no stages" : parts.joined(separator: ", ")
   }

@@ -47,8 +47,15 @@ package enum WhyText {
   /// The newest run in which a stage was at work, and why it was.
   package static func lastStart(of name: String, in runs: [RunRecord]) -> String {
     for run in runs {
-      guard let stage = run.stages.first(where: { $0.name == name && $0.status == .executed })
+      guard
+        let stage = run.stages.first(where: {
+          $0.name == name && ($0.status == .executed || $0.fromCache?.isWhole == true)
+        })
       else { continue }
+      if let shared = stage.fromCache, shared.isWhole {
+        return "  it came from the shared cache in run \(run.run.prefix(8)), "
+          + "\(PlanText.time(run.started)); run \(shared.maker?.prefix(8) ?? "unknown") made it\n"
+      }
       return "  it last ran in run \(run.run.prefix(8)), \(PlanText.time(run.started)): "
         + stage.why.map(\.sentence).joined(separator: "; ") + "\n"
     }

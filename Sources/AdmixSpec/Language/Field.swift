@@ -161,6 +161,10 @@ package struct KindDescription: Sendable {
       affectsOutput: false),
     .optional("retry", .object(retryFields), "Tries again after a failure.", affectsOutput: false),
     .optional(
+      "share", .bool,
+      "Whether results of the stage may come from the shared cache and go there; they may unless this is false.",
+      affectsOutput: false),
+    .optional(
       "resources", .map(.any),
       "What each task of the stage takes of the machine while it is at work: `cpu` cores, `memory` such as `4 GiB`, and tokens by any other name, such as `gpu: 1`. Tasks wait for each other where it does not suffice.",
       affectsOutput: false),

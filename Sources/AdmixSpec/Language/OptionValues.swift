@@ -77,10 +77,12 @@ package struct PipelineSpec: Sendable {
   package var stages: [StageSpec]
   /// The file as given, every included file, and the files given with `--params`.
   package var files: [String]
+  /// The options below `cache`; nothing of it is in a fingerprint.
+  package var cache: OptionValues?
 
   package init(
     name: String, description: String?, seed: UInt64, params: [String: JSONValue],
-    stages: [StageSpec], files: [String], environment: [String] = []
+    stages: [StageSpec], files: [String], environment: [String] = [], cache: OptionValues? = nil
   ) {
     self.name = name
     self.description = description
@@ -89,5 +91,6 @@ package struct PipelineSpec: Sendable {
     self.stages = stages
     self.files = files
     self.environment = environment
+    self.cache = cache
   }
 }

@@ -17,14 +17,38 @@ package enum PipelineFields {
     .optional(
       "defaults", .map(.any),
       "Options by stage kind that its stages have unless they say otherwise."),
+    .optional(
+      "cache", .object(cache),
+      "Where a team shares finished results; never a reason to run anything.", affectsOutput: false),
     .optional("stages", .map(.any), "The stages by name; their order means nothing."),
+  ]
+
+  private static let cache: [Field] = [
+    .required(
+      "url", .text,
+      "A folder as a path or `file:///…`, which may lie outside the project, or a bucket as `s3://bucket/prefix`."
+    ),
+    .optional(
+      "mode", .choice(["read-write", "read-only", "off"]), default: "read-only",
+      "Whether results are taken from it, and whether they are put there."),
+    .optional(
+      "endpoint", .text,
+      "The address of an S3-compatible server, such as `https://s3.example.org`; that of AWS unless given."
+    ),
+    .optional("region", .text, "The bucket's region; the one of the AWS profile unless given."),
+    .optional(
+      "timeout", .quantity(.duration), default: "10s",
+      "How long it may keep silent before the run goes on without it."),
+    .optional(
+      "drain", .quantity(.duration), default: "2min",
+      "How long a run waits at its end for results that are still to be put there."),
   ]
 
   private static let include =
     "Files whose params, defaults and stages are part of this one, relative to it and inside its folder."
 
   /// What an included file may not say, as it is said once for the whole pipeline.
-  package static let mainOnly = ["name", "description", "seed"]
+  package static let mainOnly = ["name", "description", "seed", "cache"]
 
   /// The axes of a stage that is run once for each combination.
   package static let matrix = Field.optional(

@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "admix_http.h"
+
 enum AdmixFetchOutcome {
   ADMIX_FETCH_DONE = 0,
   /// libcurl is not there.

@@ -74,6 +74,7 @@ struct Reference: AsyncParsableCommand {
     - [How a pipeline file is put together](pipeline.md)
     - [How YAML is read](yaml.md)
     - [Commands and trust](../commands-and-trust.md)
+    - [A cache that a team shares](../shared-cache.md)
     - [What the error codes mean](../diagnostics)
 
     """

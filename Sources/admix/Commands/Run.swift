@@ -14,6 +14,7 @@ struct Run: AsyncParsableCommand {
   @OptionGroup var pipeline: PipelineArguments
   @OptionGroup var store: StoreArguments
   @OptionGroup var selection: SelectionArguments
+  @OptionGroup var cache: CacheArguments
   @Option(
     name: .shortAndLong,
     help: .init("Tasks at once; as many as there are cores unless given.", valueName: "count"))
@@ -57,6 +58,7 @@ struct Run: AsyncParsableCommand {
     let graph = try pipeline.graph()
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let selected = try selection.selected(in: graph, pipeline)
+    let shared = try cache.cache(graph.spec, pipeline, offline: store.offline)
     let engine = try store.engine(
       pipeline, allowsCommands: allowCommands, isSandboxed: !noSandbox
     ) { options in
@@ -69,6 +71,7 @@ struct Run: AsyncParsableCommand {
       options.waitLimit = wait.map { .seconds($0) }
       options.checksDeterminism = checkDeterminism
       options.question = question
+      options.cache = shared
     }
     let control = RunControl()
     let signals = Interrupts(control)

@@ -60,7 +60,13 @@ final class ProgressDisplay: Sendable {
         line("\(name): another run (\(run.prefix(8))) is at work on it; waiting", &state)
       case .retrying(let name, let failure, let pause):
         line("\(name): \(failure.fact); again in \(Numbers.seconds(pause))", &state)
-      case .warning(_, let item):
+      case .fetched(let name, let tasks):
+        if let tasks {
+          line("\(name): \(Numbers.count(tasks, "task")) from the shared cache", &state)
+        }
+      case .sharing(let results):
+        line("sending \(Numbers.count(results, "result")) to the shared cache", &state)
+      case .warning(_, let item), .cacheWarning(let item):
         clear(&state)
         Complaint.print(Diagnostics([item]), root: root)
       case .delivered(let name, let path): line("\(name): wrote \(path)", &state)
@@ -88,7 +94,9 @@ final class ProgressDisplay: Sendable {
       line(
         "\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)\(known ?? "")",
         &state)
-    case .cached: line("\(record.name): known\(rows)", &state)
+    case .cached:
+      let word = record.fromCache == nil ? "known" : "from the shared cache"
+      line("\(record.name): \(word)\(rows)", &state)
     case .failed: line("\(record.name): failed after \(Numbers.seconds(record.seconds))", &state)
     case .gated: line("\(record.name): stopped by a gate", &state)
     case .skipped: break
