@@ -74,7 +74,7 @@ package struct Engine: Sendable {
     let started = Date().timeIntervalSince1970
     let capacity = try capacity(for: graph)
     let planner = planner(graph)
-    let plan = try planner.plan(toleratesFailures: options.keepsGoing)
+    let plan = try planner.plan(toleratesFailures: options.keepsGoing, explains: false)
     var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: started, seconds: 0, status: .succeeded, stages: [])
@@ -152,7 +152,7 @@ package struct Engine: Sendable {
       inputs: stage.inputs, after: stage.after, artifacts: outputs.artifacts,
       outputs: stage.kind.outputs, gates: outputs.gates, warnings: outputs.warnings,
       sources: Array(planned.sources.joined()), files: outputs.deliveries.map(\.path), failure: [],
-      failureReason: nil)
+      failureReason: nil, off: planned.offBecause)
   }
 
   private static func status(_ stages: [StageRecord], _ control: RunControl) -> RunRecord.Status {
@@ -170,30 +170,38 @@ package struct Engine: Sendable {
 
   /// The runs of a pipeline, newest first, with their stages.
   package func history(_ pipeline: String, limit: Int = 100) throws -> [RunRecord] {
-    try store.runs(pipeline: pipeline, limit: limit).compactMap { row in
-      // What cannot be read, damaged or from another time, is left out.
-      guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
-        return nil
-      }
-      // A run that was killed never wrote its end.
-      record.status =
-        RunRecord.Status(rawValue: row.status)
-        ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
-      record.seconds =
-        record.status == .running
-        ? Date().timeIntervalSince(row.started)
-        : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
-      record.stages = try store.stages(ofRun: row.uuid).compactMap {
-        try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
-      }
-      return record
+    try store.runs(pipeline: pipeline, limit: limit).compactMap(record)
+  }
+
+  /// A run with its stages; nil where it cannot be read, damaged or from another time.
+  func record(_ row: RunRow) throws -> RunRecord? {
+    guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else { return nil }
+    // A run that was killed never wrote its end.
+    record.status =
+      RunRecord.Status(rawValue: row.status)
+      ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+    record.seconds =
+      record.status == .running
+      ? Date().timeIntervalSince(row.started)
+      : row.ended.map { $0.timeIntervalSince(row.started) } ?? 0
+    record.stages = try store.stages(ofRun: row.uuid).compactMap {
+      try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
     }
+    return record
+  }
+
+  /// The files on this machine that the sources of a pipeline are now, or would be, absolute.
+  package static func sourceFiles(of graph: Graph, root: String) -> Set<String> {
+    Set(graph.stages.flatMap { $0.kind.sources.flatMap { SourceLocator.places($0, root: root) } })
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.
   package func present(_ graph: Graph) throws -> RunRecord {
-    let plan = try plan(graph)
-    return RunRecord(
+    present(graph, try plan(graph))
+  }
+
+  func present(_ graph: Graph, _ plan: Plan) -> RunRecord {
+    RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: Date().timeIntervalSince1970, seconds: 0, status: .succeeded,
       stages: zip(graph.stages, plan.stages).map(Self.unchanged))

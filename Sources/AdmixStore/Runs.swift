@@ -69,13 +69,28 @@ extension Store {
           SELECT uuid, pipeline, started_ns, ended_ns, status, body FROM run
           WHERE pipeline = ? ORDER BY id DESC LIMIT ?
           """, arguments: [pipeline, limit]
-      ).map { row in
-        RunRow(
-          uuid: try row.value(0), pipeline: try row.value(1), started: Self.date(try row.value(2)),
-          ended: try row.value(3, as: Int64?.self).map(Self.date), status: try row.value(4),
-          body: Data(try row.value(5, as: String.self).utf8))
-      }
+      ).map(Self.run)
     }
+  }
+
+  /// The runs of a pipeline whose names begin so, newest first.
+  package func runs(pipeline: String, named prefix: String) throws -> [RunRow] {
+    try read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT uuid, pipeline, started_ns, ended_ns, status, body FROM run
+          WHERE pipeline = ? AND substr(uuid, 1, ?) = ? ORDER BY id DESC
+          """, arguments: [pipeline, prefix.unicodeScalars.count, prefix]
+      ).map(Self.run)
+    }
+  }
+
+  private static func run(_ row: Row) throws -> RunRow {
+    RunRow(
+      uuid: try row.value(0), pipeline: try row.value(1), started: date(try row.value(2)),
+      ended: try row.value(3, as: Int64?.self).map(date), status: try row.value(4),
+      body: Data(try row.value(5, as: String.self).utf8))
   }
 
   package func stages(ofRun uuid: String) throws -> [RunStageRow] {

@@ -292,7 +292,9 @@ struct RunTests {
       }
       #expect(executed == 1, "\(name) ran \(executed) times")
     }
-    #expect(records.allSatisfy { $0.status == .succeeded })
+    #expect(
+      records.allSatisfy { $0.status == .succeeded },
+      "\(records.flatMap(\.stages).flatMap(\.failure))")
   }
 
   @Test func waitsForAnotherRunNoLongerThanAsked() async throws {

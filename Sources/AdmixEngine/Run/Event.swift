@@ -49,6 +49,13 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var files: [String]
   package var failure: [Diagnostic]
   package var failureReason: TaskFailure.Reason?
+  /// For one that is known: stages before it that ran and gave what they gave before, so that this one
+  /// did not have to run.
+  package var cutOff: [String]?
+  /// For one that takes no part: why not, in words.
+  package var off: String?
+  /// For one that failed: what it would have been made from, but for the files.
+  package var tried: [Fingerprint.Component]?
 }
 
 /// How a run ended.

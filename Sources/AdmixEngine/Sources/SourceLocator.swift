@@ -25,7 +25,7 @@ package struct SourceLocator: Sendable {
   /// named may not be there yet, and `obtain` sees to that before it is read.
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
     if request.location.contains("://") { return [try remote(request)] }
-    let names = try local(request)
+    let names = try Self.local(request, root)
     let files = try identify(names.map { ($0, absolute($0)) }, at: request.span)
     if let expected = request.digest {
       guard files.count == 1 else {
@@ -45,14 +45,23 @@ package struct SourceLocator: Sendable {
     return now.digest == file.digest
   }
 
-  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(root)/\(path)" }
+  /// Where the files of a request are or would be, absolute; none of what is behind a URL.
+  static func places(_ request: SourceRequest, root: String) -> [String] {
+    if request.location.contains("://") { return [] }
+    return ((try? local(request, root)) ?? [request.location]).map { absolute($0, root) }
+  }
+
+  private func absolute(_ path: String) -> String { Self.absolute(path, root) }
+  private static func absolute(_ path: String, _ root: String) -> String {
+    path.hasPrefix("/") ? path : "\(root)/\(path)"
+  }
 
   // MARK: On this machine
 
-  private func local(_ request: SourceRequest) throws -> [String] {
+  private static func local(_ request: SourceRequest, _ root: String) throws -> [String] {
     let location = request.location
     if location.contains(where: { "*?[".contains($0) }),
-      !FileManager.default.fileExists(atPath: absolute(location))
+      !FileManager.default.fileExists(atPath: absolute(location, root))
     {
       let names = Glob.files(location, root: root)
       guard !names.isEmpty else {
@@ -62,8 +71,9 @@ package struct SourceLocator: Sendable {
       return names
     }
     var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: absolute(location), isDirectory: &isFolder) else {
-      let folder = (absolute(location) as NSString).deletingLastPathComponent
+    guard FileManager.default.fileExists(atPath: absolute(location, root), isDirectory: &isFolder)
+    else {
+      let folder = (absolute(location, root) as NSString).deletingLastPathComponent
       let name = (location as NSString).lastPathComponent
       let near = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       throw TaskFailure(
@@ -74,9 +84,10 @@ package struct SourceLocator: Sendable {
     }
     guard isFolder.boolValue else { return [location] }
     let prefix = location.hasSuffix("/") ? location : location + "/"
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location))) ?? [])
+    let names =
+      ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location, root))) ?? [])
       .filter { name in
-        !name.hasPrefix(".") && isFile(absolute(prefix + name))
+        !name.hasPrefix(".") && isFile(absolute(prefix + name, root))
           && (request.endings.isEmpty || request.endings.contains { name.hasSuffix(".\($0)") })
       }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !names.isEmpty else {
@@ -91,7 +102,7 @@ package struct SourceLocator: Sendable {
     return names.map { prefix + $0 }
   }
 
-  private func isFile(_ path: String) -> Bool {
+  private static func isFile(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       && !isFolder.boolValue
@@ -197,7 +208,7 @@ package struct SourceLocator: Sendable {
       // The file of that name first; failing that, any file with the digest.
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       for name in names.sorted(by: { ($0 == base ? 0 : 1, $0) < ($1 == base ? 0 : 1, $1) })
-      where isFile("\(folder)/\(name)") {
+      where Self.isFile("\(folder)/\(name)") {
         if let file = try? identify(
           name: request.location, path: "\(folder)/\(name)", at: request.span),
           file.digest == expected
@@ -207,7 +218,7 @@ package struct SourceLocator: Sendable {
       }
     }
     let path = "\(store.root)/downloads/\(expected.hex)"
-    if isFile(path) {
+    if Self.isFile(path) {
       let file = try identify(name: request.location, path: path, at: request.span)
       if file.digest == expected { return file }
     }
@@ -257,7 +268,7 @@ package struct SourceLocator: Sendable {
   }
 
   private func isAtHand(_ file: SourceFile) throws -> Bool {
-    try isFile(file.path)
+    try Self.isFile(file.path)
       && identify(name: file.name, path: file.path, at: nil).digest == file.digest
   }
 }

@@ -23,18 +23,7 @@ struct Report: AsyncParsableCommand {
   func run() async throws {
     let graph = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
-    let runs = try Session.open(pipeline) { try engine.history(graph.spec.name) }
-    guard let record = runs.first(where: { run.map($0.run.hasPrefix) ?? true }) else {
-      let problem: Diagnostic =
-        runs.isEmpty
-        ? .error(
-          "AX0314", "the pipeline '\(graph.spec.name)' has no runs", hint: pipeline.runCommand)
-        : .error(
-          "AX0314", "the pipeline '\(graph.spec.name)' has no run '\(run ?? "")'",
-          cause: "no run of the last hundred has a name that begins so",
-          hint: "'admix runs' lists them")
-      throw pipeline.fail(Diagnostics([problem]), .usage)
-    }
+    let record = try Session.run(run ?? "latest", of: graph, engine, pipeline)
     let document = Session.document(record, engine)
     if pipeline.json {
       Terminal.out(try JSONValue(encoding: document).pretty + "\n")
