@@ -14,7 +14,8 @@ struct Admix: AsyncParsableCommand {
     version: version,
     subcommands: [
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
-      Lineage.self, Report.self, Runs.self, Verify.self, SchemaCommand.self, GraphCommand.self,
+      Lineage.self, Report.self, Runs.self, Diff.self, Verify.self, SchemaCommand.self,
+      GraphCommand.self,
       Reference.self,
     ])
 
