@@ -176,10 +176,10 @@ package struct Engine: Sendable {
   /// A run with its stages; nil where it cannot be read, damaged or from another time.
   func record(_ row: RunRow) throws -> RunRecord? {
     guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else { return nil }
-    // A run that was killed never wrote its end.
+    // A run that was killed never wrote its end: its record says for ever that it is under way.
+    let written = RunRecord.Status(rawValue: row.status) ?? .interrupted
     record.status =
-      RunRecord.Status(rawValue: row.status)
-      ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+      written == .running && !store.isAlive(run: row.uuid) ? .interrupted : written
     record.seconds =
       record.status == .running
       ? Date().timeIntervalSince(row.started)

@@ -15,7 +15,18 @@ package struct ComparedRun: Sendable {
 
 extension Engine {
   /// A run that is over, for a comparison.
+  ///
+  /// - Throws: `Diagnostic` for one that has recorded nothing to compare.
   package func compared(_ record: RunRecord) throws -> ComparedRun {
+    if record.stages.isEmpty {
+      throw Diagnostic.error(
+        "AX0983", "run '\(record.run.prefix(8))' has recorded no stages",
+        cause: record.status == .running
+          ? "it is under way: stages are recorded when a run ends"
+          : "it was killed: stages are recorded when a run ends",
+        hint: record.status == .running
+          ? "compare when it has ended" : "compare another one of 'admix runs'")
+    }
     var parts = try store.provenance(ofRun: record.run).mapValues { $0.fingerprint.components }
     for stage in record.stages {
       if let tried = stage.tried { parts[stage.name] = tried }

@@ -92,11 +92,14 @@ extension Planner {
       var request: Substring
       var name: String
     }
+    // A record from before names were kept has positions only; content tells what is still there.
+    let present = Dictionary(
+      now.components.filter { $0.kind == .file }.map { ($0.value, names[$0.name]) },
+      uniquingKeysWith: { first, _ in first })
     func table(_ fingerprint: Fingerprint, _ names: [String: String]) -> [Key: String] {
       var table: [Key: String] = [:]
       for part in fingerprint.components where part.kind == .file {
-        // A record from before names were kept has positions only.
-        let name = names[part.name] ?? "file \(part.name)"
+        let name = names[part.name] ?? (present[part.value] ?? nil) ?? "number \(part.name)"
         table[Key(request: part.name.prefix { $0 != "." }, name: name)] = part.value
       }
       return table

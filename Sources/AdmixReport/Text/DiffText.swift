@@ -258,8 +258,17 @@ package enum DiffText {
 
 extension ColumnFigures {
   fileprivate var missingText: String { Numbers.count(missing) }
-  fileprivate var leastText: String { least ?? "" }
-  fileprivate var mostText: String { most ?? "" }
+  fileprivate var leastText: String { shortened(least) }
+  fileprivate var mostText: String { shortened(most) }
+
+  /// Sixteen digits are for `--json`.
+  private func shortened(_ text: String?) -> String {
+    guard let text, type == .double, text.count > 10, let value = Double(text) else {
+      return text ?? ""
+    }
+    return Numbers.figure(value)
+  }
+
   fileprivate var meanText: String {
     guard let mean else { return "" }
     // Days and microseconds since 1970 are nobody's way of reading a mean.

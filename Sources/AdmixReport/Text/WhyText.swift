@@ -187,7 +187,9 @@ package enum WhyText {
     var words = changes.prefix(most).map { change in
       change.sentence + (place(change).map { "  (\($0))" } ?? "")
     }
-    if changes.count > most { words.append("\(Numbers.count(changes.count - most)) changes more") }
+    if changes.count > most {
+      words.append("\(Numbers.count(changes.count - most)) changes more; --json has them")
+    }
     return words
   }
 

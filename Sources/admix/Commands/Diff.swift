@@ -32,7 +32,9 @@ struct Diff: AsyncParsableCommand {
     let sides = try [runs[0], runs.count > 1 ? runs[1] : "latest"].map { name in
       if name == "present" { return try Session.open(pipeline) { try engine.compared(graph) } }
       let record = try Session.run(name, of: graph, engine, pipeline)
-      return try Session.open(pipeline) { try engine.compared(record) }
+      do { return try engine.compared(record) } catch let problem as Diagnostic {
+        throw pipeline.fail(Diagnostics([problem]), .usage)
+      } catch { throw Session.explained(error, pipeline) }
     }
     let diff = try Session.open(pipeline) { try engine.diff(sides[0], sides[1]) }
     engine.store.close()
