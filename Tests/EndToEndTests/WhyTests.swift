@@ -22,6 +22,7 @@ struct WhyTests {
 
     """
 
+  /// The project after a run.
   private static func project() throws -> Product {
     let product = try Product()
     try product.write(pipeline, to: "pipeline.yaml")
@@ -34,7 +35,7 @@ struct WhyTests {
     return product
   }
 
-  struct Edit: Sendable, CustomTestStringConvertible {
+  struct Edit: Sendable {
     var what: String
     /// Done to the project after it has run.
     var shell: String
@@ -42,7 +43,6 @@ struct WhyTests {
     var arguments = ""
     /// Lines; `…` stands for anything.
     var says: [String]
-    var testDescription: String { what }
   }
 
   static let edits: [Edit] = [
@@ -180,21 +180,39 @@ struct WhyTests {
       ]),
   ]
 
-  @Test("says why in words", arguments: edits)
-  func why(edit: Edit) throws {
-    let product = try Self.project()
+  /// Each edit in a copy of one project, as many at once as there are cores.
+  @Test func saysWhyInWords() async throws {
+    let template = try Self.project()
+    let folder = template.folder.path
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      var rest = Self.edits.makeIterator()
+      for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
+        guard let edit = rest.next() else { break }
+        group.addTask { try Self.check(edit, copyOf: folder) }
+      }
+      while try await group.next() != nil {
+        if let edit = rest.next() { group.addTask { try Self.check(edit, copyOf: folder) } }
+      }
+    }
+    withExtendedLifetime(template) {}
+  }
+
+  private static func check(_ edit: Edit, copyOf folder: String) throws {
+    let product = try Product()
+    #expect(try product.shell("cp -a '\(folder)/.' .").code == 0)
     #expect(try product.shell(edit.shell).code == 0)
     let answer = try product.shell("admix why pipeline.yaml \(edit.stage) \(edit.arguments)")
     #expect(answer.code == 0 && answer.err.isEmpty, "\(answer.err)")
     let lines = answer.out.split(separator: "\n").map(String.init)
-    #expect(TranscriptTests.matches(lines, edit.says), "\(answer.out)")
+    #expect(TranscriptTests.matches(lines, edit.says), "\(edit.what):\n\(answer.out)")
     // What the run then does is what was said.
     let run = try product.shell("admix run --json \(edit.arguments)")
     let stage = try JSONValue(parsing: run.out)["stages"]?.array?.first {
       $0["name"]?.string == edit.stage
     }
     let ran = stage?["status"]?.string == "executed"
-    #expect(ran == (edit.says[0] == "\(edit.stage) runs" || edit.stage == "out" && ran))
+    #expect(
+      ran == (edit.says[0] == "\(edit.stage) runs" || edit.stage == "out" && ran), "\(edit.what)")
   }
 
   @Test func aPastRunSaysWhyFromItsRecord() throws {
