@@ -9,7 +9,7 @@ struct Diff: AsyncParsableCommand {
     abstract:
       "Say what differs between two runs: spec, inputs, metrics, gates, outputs, durations.",
     discussion:
-      "A run is named by the first characters of its name or as 'latest'; 'present' is what the file says now. The second is the latest run unless given. Rows are read of outputs that differ only."
+      "A run is named by the first characters of its name or as 'latest'; 'present' is what the file says now. The second is the latest run unless given; 'present' alone is compared with the latest run. Rows are read of outputs that differ only."
   )
 
   @OptionGroup var pipeline: PipelineArguments
@@ -29,7 +29,9 @@ struct Diff: AsyncParsableCommand {
   func run() async throws {
     let graph = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
-    let sides = try [runs[0], runs.count > 1 ? runs[1] : "latest"].map { name in
+    // What the file says now comes after every run.
+    let names = runs == ["present"] ? ["latest", "present"] : runs + ["latest"]
+    let sides = try names.prefix(2).map { name in
       if name == "present" { return try Session.open(pipeline) { try engine.compared(graph) } }
       let record = try Session.run(name, of: graph, engine, pipeline)
       do { return try engine.compared(record) } catch let problem as Diagnostic {
