@@ -96,7 +96,7 @@ package struct Engine: Sendable {
     let started = Date().timeIntervalSince1970
     let capacity = try capacity(for: graph)
     let planner = planner(graph)
-    var plan = try planner.plan(toleratesFailures: options.keepsGoing)
+    var plan = try planner.plan(toleratesFailures: options.keepsGoing, explains: false)
     try checkTrust(graph, plan)
     var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
@@ -123,7 +123,7 @@ package struct Engine: Sendable {
     // Only from here on is held what the plan found; if any of it went meanwhile, it is made again.
     let found = Set(plan.stages.compactMap { $0.result == nil ? nil : $0.fingerprint?.digest })
     if try store.results(for: Array(found)).count < found.count {
-      plan = try planner.plan(toleratesFailures: options.keepsGoing)
+      plan = try planner.plan(toleratesFailures: options.keepsGoing, explains: false)
     }
     record.run = uuid
     try store.beginRun(
@@ -219,7 +219,7 @@ package struct Engine: Sendable {
       inputs: stage.inputs, after: stage.after, artifacts: outputs.artifacts,
       outputs: stage.kind.outputs, gates: outputs.gates, warnings: outputs.warnings,
       sources: Array(planned.sources.joined()), files: outputs.deliveries.map(\.path), failure: [],
-      failureReason: nil)
+      failureReason: nil, off: planned.offBecause)
   }
 
   private static func status(_ stages: [StageRecord], _ control: RunControl) -> RunRecord.Status {
@@ -246,14 +246,15 @@ package struct Engine: Sendable {
     try store.runs(pipeline: pipeline, named: uuid).first.flatMap(record)
   }
 
-  private func record(_ row: RunRow) throws -> RunRecord? {
+  /// A run with its stages; nil where it cannot be read, damaged or from another time.
+  func record(_ row: RunRow) throws -> RunRecord? {
     guard var record = try? CanonicalJSON.decode(RunRecord.self, from: row.body) else {
       return nil
     }
-    // A run that was killed never wrote its end.
+    // A run that was killed never wrote its end: its record says for ever that it is under way.
+    let written = RunRecord.Status(rawValue: row.status) ?? .interrupted
     record.status =
-      RunRecord.Status(rawValue: row.status)
-      ?? (store.isAlive(run: row.uuid) ? .running : .interrupted)
+      written == .running && !store.isAlive(run: row.uuid) ? .interrupted : written
     record.seconds =
       record.status == .running
       ? Date().timeIntervalSince(row.started)
@@ -269,6 +270,11 @@ package struct Engine: Sendable {
   /// The name of the newest run of a pipeline.
   package func lastRun(of pipeline: String) throws -> String? {
     try store.runs(pipeline: pipeline, limit: 1).first?.uuid
+  }
+
+  /// The files on this machine that the sources of a pipeline are now, or would be, absolute.
+  package static func sourceFiles(of graph: Graph, root: String) -> Set<String> {
+    Set(graph.stages.flatMap { $0.kind.sources.flatMap { SourceLocator.places($0, root: root) } })
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.

@@ -54,7 +54,11 @@ package struct Fingerprint: Hashable, Sendable, Codable {
 /// One difference between what a stage was built from and what it would be built from now.
 package struct Change: Hashable, Sendable, Codable {
   package enum Cause: String, Sendable, Codable {
-    case parameter, input, file, plugin, implementation, environment, seed, missing, forced, new
+    case parameter, input, file, plugin, implementation, environment, seed, forced, new
+    /// Something that was made is gone, from the store or from beside the project.
+    case missing
+    /// It is there and is not what was made.
+    case damaged
   }
 
   package var cause: Cause

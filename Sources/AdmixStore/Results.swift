@@ -31,10 +31,13 @@ package struct Finding: Sendable {
   package var run: String
   /// For a stage, the tasks it consists of: `gc` keeps theirs as long as this result.
   package var tasks: Set<Digest>
+  /// How people call what the fingerprint has by digest; no part of it.
+  package var names: FingerprintNames
 
   package init(
     _ fingerprint: Fingerprint, scope: Scope, kind: String, outputs: [String: [Artifact]],
-    contents: [Digest: Data], body: Data, run: String, tasks: Set<Digest> = []
+    contents: [Digest: Data], body: Data, run: String, tasks: Set<Digest> = [],
+    names: FingerprintNames = .init()
   ) {
     self.fingerprint = fingerprint
     self.scope = scope
@@ -44,6 +47,7 @@ package struct Finding: Sendable {
     self.body = body
     self.run = run
     self.tasks = tasks
+    self.names = names
   }
 }
 
@@ -213,6 +217,7 @@ extension Store {
 
   private static func insert(_ db: Database, _ finding: Finding) throws -> StoredResult {
     let action = try action(db, finding.fingerprint, scope: finding.scope, kind: finding.kind)
+    try insert(db, finding.names, of: action)
     try db.cachedStatement(
       sql: "INSERT INTO result(action, run, created_ns, body) VALUES(?, ?, ?, ?)"
     ).execute(
@@ -285,21 +290,7 @@ extension Store {
 
   /// The fingerprint a stage had when it last succeeded in this pipeline.
   package func lastFingerprint(pipeline: String, stage: String) throws -> Fingerprint? {
-    try read { db in
-      let rows = try Row.fetchAll(
-        db.cachedStatement(
-          sql: """
-            SELECT class, action_part.name, value FROM last_success
-            JOIN action_part USING(action) WHERE pipeline = ? AND stage = ?
-            """), arguments: [pipeline, stage])
-      if rows.isEmpty { return nil }
-      return Fingerprint(
-        try rows.compactMap { row in
-          try Fingerprint.Class(rawValue: row.value(0)).map {
-            Fingerprint.Component($0, try row.value(1), try row.value(2))
-          }
-        })
-    }
+    try lastProvenance(pipeline: pipeline, stage: stage)?.fingerprint
   }
 
   /// Remembers that a stage's present success is this one, when it was found rather than made.

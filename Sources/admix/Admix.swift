@@ -16,8 +16,9 @@ struct Admix: AsyncParsableCommand {
     version: version,
     subcommands: [
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
-      Lineage.self, TraceCommand.self, Forget.self, Report.self, Runs.self, TagCommand.self,
-      GC.self, Verify.self, SchemaCommand.self, GraphCommand.self, TrustCommand.self,
+      Lineage.self, TraceCommand.self, Forget.self, Report.self, Runs.self, Diff.self,
+      TagCommand.self, GC.self, Verify.self, SchemaCommand.self, GraphCommand.self,
+      TrustCommand.self,
       Reference.self,
     ])
 

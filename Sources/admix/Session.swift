@@ -46,16 +46,19 @@ struct PipelineArguments: ParsableArguments {
   }
 
   /// The checked pipeline; what is wrong with it is printed, and ends the command.
-  func graph() throws -> Graph {
-    do {
-      let spec = try SpecCompiler(kinds: builtinStages.descriptions).compile(
-        file: path,
-        options: .init(
-          set: set, paramsFiles: params, environment: ProcessInfo.processInfo.environment))
-      return try Graph(spec, registry: builtinStages)
-    } catch let problems {
-      throw fail(problems, .specInvalid)
-    }
+  ///
+  /// - Parameter more: parameters beside those given with `--set`; they win.
+  func graph(setting more: [String] = []) throws -> Graph {
+    do { return try compiled(setting: more) } catch { throw fail(error, .specInvalid) }
+  }
+
+  /// The same without a word.
+  func compiled(setting more: [String] = []) throws(Diagnostics) -> Graph {
+    let spec = try SpecCompiler(kinds: builtinStages.descriptions).compile(
+      file: path,
+      options: .init(
+        set: set + more, paramsFiles: params, environment: ProcessInfo.processInfo.environment))
+    return try Graph(spec, registry: builtinStages)
   }
 
   /// Prints problems in the way asked for.

@@ -193,14 +193,18 @@ struct RunTests {
     let laboratory = laboratory
     let statuses = Mutex<[RunRecord.Status]>([])
     let engine = try laboratory.engine(.init(jobs: 1))
-    _ = try await engine.run(laboratory.graph("a: {numbers: {}}")) { event in
+    let record = try await engine.run(laboratory.graph("a: {numbers: {}}")) { event in
       guard case .stageStarted = event, let other = try? laboratory.engine() else { return }
       let history = (try? other.history("toy")) ?? []
       statuses.withLock { $0 += history.map(\.status) }
       other.store.close()
     }
-    engine.store.close()
     #expect(statuses.withLock { $0 } == [.running])
+    // One that was killed has begun as well and holds its lock no more.
+    try engine.store.beginRun(
+      uuid: "killed", pipeline: "toy", body: CanonicalJSON.encode(record))
+    #expect(try engine.history("toy").map(\.status) == [.interrupted, .succeeded])
+    engine.store.close()
   }
 
   @Test func aGateStopsWhatWaitsForIt() async throws {
@@ -292,7 +296,9 @@ struct RunTests {
       }
       #expect(executed == 1, "\(name) ran \(executed) times")
     }
-    #expect(records.allSatisfy { $0.status == .succeeded })
+    #expect(
+      records.allSatisfy { $0.status == .succeeded },
+      "\(records.flatMap(\.stages).flatMap(\.failure))")
   }
 
   @Test func waitsForAnotherRunNoLongerThanAsked() async throws {

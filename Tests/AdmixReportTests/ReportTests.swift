@@ -57,16 +57,6 @@ struct ReportTests {
     #expect(Numbers.figure(value) == text)
   }
 
-  @Test(arguments: [
-    (Change(.parameter, name: "rows", old: "1", new: "2"), "parameter 'rows': 1 → 2"),
-    (Change(.parameter, name: "seed", old: nil, new: "2"), "parameter 'seed': now 2"),
-    (Change(.file, name: "a.csv", old: "x", new: nil), "file 'a.csv': was x, now absent"),
-    (Change(.new, name: "s"), "never ran before"),
-  ])
-  func causesAreSentences(change: Change, text: String) {
-    #expect(change.sentence == text)
-  }
-
   @Test func progressFitsAnyTerminal() {
     let start = ContinuousClock.now
     var board = ProgressBoard()

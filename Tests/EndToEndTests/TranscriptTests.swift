@@ -72,7 +72,7 @@ struct TranscriptTests {
     return sessions
   }
 
-  private static func matches(_ printed: [String], _ expected: [String]) -> Bool {
+  static func matches(_ printed: [String], _ expected: [String]) -> Bool {
     printed.count == expected.count
       && zip(printed, expected).allSatisfy { line, pattern in
         let parts = pattern.components(separatedBy: "…")

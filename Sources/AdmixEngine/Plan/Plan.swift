@@ -69,24 +69,28 @@ package struct Planner: Sendable {
   /// What stages that run foreign programs depend on beside what they name.
   let foreign: ForeignSetting
 
-  /// - Parameter toleratesFailures: whether a stage whose sources cannot be located is planned to run,
-  ///   where it will fail by itself, instead of ending the plan.
-  package func plan(toleratesFailures: Bool = false) throws -> Plan {
+  /// - Parameters:
+  ///   - toleratesFailures: whether a stage whose sources cannot be located is planned to run, where it
+  ///     will fail by itself, instead of ending the plan.
+  ///   - explains: whether it is also said what differs in stages that wait for others; a run finds that
+  ///     out when it comes to them.
+  package func plan(toleratesFailures: Bool = false, explains: Bool = true) throws -> Plan {
     let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
     // Most stages are what they were last time: those results are fetched together.
     let recent = try store.stageResults(for: Array(Set(lastKeys.values)))
     var plan = Plan()
     for stage in graph.stages {
       do {
-        let entry = try planned(stage, { plan[$0] }, lastKeys[stage.name]) { key in
+        let entry = try planned(stage, { plan[$0] }, lastKeys[stage.name], explains: explains) {
+          key in
           try recent[key] ?? store.stageResult(for: key)
         }
         plan.append(entry)
-      } catch let failure as TaskFailure where toleratesFailures {
+      } catch is TaskFailure where toleratesFailures {
         plan.append(
           Plan.Stage(
             name: stage.name, kind: stage.description.name, action: .run,
-            why: failure.diagnostics.items.map { Change(.missing, name: $0.fact) },
+            why: stage.kind.sources.map { Change(.missing, name: $0.location) },
             fingerprint: nil, result: nil, outputs: nil, sources: [], isNewlyCurrent: false))
       }
     }
@@ -98,12 +102,12 @@ package struct Planner: Sendable {
   /// - Parameter plan: the stages before it as they ended.
   func planned(_ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?) throws -> Plan.Stage {
     try planned(
-      stage, plan, store.lastKey(pipeline: graph.spec.name, stage: stage.name),
+      stage, plan, store.lastKey(pipeline: graph.spec.name, stage: stage.name), explains: true,
       store.stageResult(for:))
   }
 
   private func planned(
-    _ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?, _ last: Digest?,
+    _ stage: Graph.Stage, _ plan: (String) -> Plan.Stage?, _ last: Digest?, explains: Bool,
     _ found: (Digest) throws -> (result: StoredResult, outputs: StageOutputs)?
   ) throws -> Plan.Stage {
     var entry = Plan.Stage(
@@ -129,11 +133,10 @@ package struct Planner: Sendable {
     entry.sources = try stage.kind.sources.map(locator.locate)
     let waiting = stage.inputs.filter { plan($0.stage)?.outputs == nil }
     guard waiting.isEmpty else {
-      // What the inputs will be is not known yet; what else differs is.
-      let why = waiting.map { Change(.input, name: $0.role, new: "\($0.stage).\($0.output)") }
-      entry.why = why
-      entry.action = last == nil ? .run : .depends
-      if last == nil { entry.why = [Change(.new, name: stage.name)] }
+      entry.action = .depends
+      if explains || last == nil {
+        try tellWhatDiffers(&entry, stage, waiting, plan, isNew: last == nil)
+      }
       return entry
     }
     var inputs: [String: Artifact] = [:]
@@ -152,14 +155,16 @@ package struct Planner: Sendable {
       entry.isNewlyCurrent = last != fingerprint.digest
       let missing = try (entry.outputs?.deliveries ?? []).filter { try !deliveries.isCurrent($0) }
       entry.action = missing.isEmpty ? .hit : .restore
-      entry.why = missing.map { Change(.missing, name: $0.path) }
+      entry.why = missing.map {
+        Change(deliveries.isThere($0) ? .damaged : .missing, name: $0.path)
+      }
       return entry
     }
     if isForced {
       entry.why = [Change(.forced, name: stage.name)]
-    } else if let before = try store.lastFingerprint(pipeline: graph.spec.name, stage: stage.name) {
+    } else if let before = try store.lastProvenance(pipeline: graph.spec.name, stage: stage.name) {
       entry.why = changes(fingerprint, since: before, stage, entry.sources)
-      if entry.why.isEmpty { entry.why = [Change(.missing, name: "artifact")] }
+      if entry.why.isEmpty { entry.why = try flaws(of: fingerprint.digest, stage.name) }
     } else {
       entry.why = [Change(.new, name: stage.name)]
     }
@@ -170,57 +175,17 @@ package struct Planner: Sendable {
     stage.outputs?.hasFailedGate == true
   }
 
-  /// The differences in words people know: files by name, inputs by the stage behind them.
-  private func changes(
-    _ now: Fingerprint, since before: Fingerprint, _ stage: Graph.Stage, _ sources: [[SourceFile]]
-  ) -> [Change] {
-    let oldFiles = Set(before.components.filter { $0.kind == .file }.map(\.value))
-    let newFiles = Set(now.components.filter { $0.kind == .file }.map(\.value))
-    return now.changes(since: before).compactMap { change in
-      var change = change
-      if change.cause == .file {
-        // A file that only moved in the list has not changed.
-        let gone = change.old.flatMap { newFiles.contains($0) ? nil : $0 }
-        let come = change.new.flatMap { oldFiles.contains($0) ? nil : $0 }
-        if gone == nil, come == nil { return nil }
-        change.old = gone
-        change.new = come
-        change.name = Self.fileName(change.name, sources) ?? "a file that is gone"
-      }
-      if change.cause == .input, let input = stage.inputs.first(where: { $0.role == change.name }) {
-        change.name = "\(input.role) (\(input.stage).\(input.output))"
-      }
-      return change
-    }
-  }
-
-  private static func fileName(_ position: String, _ sources: [[SourceFile]]) -> String? {
-    let parts = position.split(separator: ".").compactMap { Int($0) }
-    guard parts.count == 2, sources.indices.contains(parts[0]),
-      sources[parts[0]].indices.contains(parts[1])
-    else { return nil }
-    return sources[parts[0]][parts[1]].name
-  }
-
   /// Everything that can change what a stage gives.
   package static func fingerprint(
     _ stage: Graph.Stage, spec: PipelineSpec, inputs: [String: Artifact],
     sources: [[SourceFile]], facts: PipelineFacts?, foreign: ForeignSetting = ForeignSetting()
   ) throws -> Fingerprint {
-    var parts: [Fingerprint.Component] = [
-      .init(.implementation, stage.description.name, "\(stage.description.revision)")
-    ]
-    parts += stage.kind.implementations.map { .init(.implementation, $0.key, "\($0.value)") }
-    parts += stage.spec.fingerprintParameters(kind: stage.description)
+    var parts = ownComponents(of: stage, spec: spec)
     parts += inputs.map { .init(.input, $0.key, $0.value.digest.hex) }
     for (request, files) in sources.enumerated() {
       for (position, file) in files.enumerated() {
         parts.append(.init(.file, "\(request).\(position)", file.digest.hex))
       }
-    }
-    if stage.kind.drawsRandomNumbers {
-      parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
-      parts.append(.init(.seed, "salt", salt(stage)))
     }
     parts += (stage.kind.foreignCode?.environment ?? []).map {
       .init(.environment, $0, foreign.digest(of: $0))
@@ -230,6 +195,22 @@ package struct Planner: Sendable {
         .init(.input, "pipeline facts", Digest(of: try CanonicalJSON.encode(facts)).hex))
     }
     return Fingerprint(parts)
+  }
+
+  /// Of these, what the file and the program alone decide.
+  package static func ownComponents(of stage: Graph.Stage, spec: PipelineSpec)
+    -> [Fingerprint.Component]
+  {
+    var parts: [Fingerprint.Component] = [
+      .init(.implementation, stage.description.name, "\(stage.description.revision)")
+    ]
+    parts += stage.kind.implementations.map { .init(.implementation, $0.key, "\($0.value)") }
+    parts += stage.spec.fingerprintParameters(kind: stage.description)
+    if stage.kind.drawsRandomNumbers {
+      parts.append(.init(.seed, "seed", "\(seed(stage, spec))"))
+      parts.append(.init(.seed, "salt", salt(stage)))
+    }
+    return parts
   }
 
   static func seed(_ stage: Graph.Stage, _ spec: PipelineSpec) -> UInt64 {

@@ -31,6 +31,11 @@ package struct Deliveries: Sendable {
     return SourceLocator.digest(identity.path) == delivery.artifact.digest
   }
 
+  /// Whether anything is there at all.
+  func isThere(_ delivery: Delivery) -> Bool {
+    (try? path(delivery)).map { FileManager.default.fileExists(atPath: $0) } ?? false
+  }
+
   /// Puts the file there; gives a warning when something of somebody else's had to make way.
   func deliver(_ delivery: Delivery) throws -> Diagnostic? {
     let target = try path(delivery)

@@ -61,6 +61,13 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var started: Double? = nil
   /// What came from the shared cache; nil where nothing did.
   package var fromCache: FromCache?
+  /// For one that is known: stages before it that ran and gave what they gave before, so that this one
+  /// did not have to run.
+  package var cutOff: [String]?
+  /// For one that takes no part: why not, in words.
+  package var off: String?
+  /// For one that failed: what it would have been made from, but for the files.
+  package var tried: [Fingerprint.Component]?
 }
 
 package struct TaskCounts: Hashable, Sendable, Codable {

@@ -52,6 +52,7 @@ struct Runner: Sendable {
     var record = record(stage)
     let begin = ContinuousClock.now
     if plan[stage.name]?.action == .off {
+      record.off = plan[stage.name]?.offBecause
       return Ended(record: record, planned: plan[stage.name])
     }
     let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { board[$0] }
@@ -70,11 +71,14 @@ struct Runner: Sendable {
         return Ended(record: record)
       }
       do {
-        var ended = try await carryOut(stage, board, record)
+        var ended = try await carryOut(stage, board, &record)
         ended.record.seconds = (ContinuousClock.now - begin).seconds
         return ended
       } catch {
         let failure = TaskFailure(wrapping: error)
+        // Why it ran is kept; what it would have given is not.
+        (record.artifacts, record.gates, record.warnings, record.files) = ([:], [], [], [])
+        (record.status, record.cutOff) = (.skipped, nil)
         if let pause = stage.policy.retry?.pause(after: attempt, failure.reason) {
           attempt += 1
           if let fact = failure.diagnostics.items.first {
@@ -92,10 +96,10 @@ struct Runner: Sendable {
     }
   }
 
-  private func carryOut(_ stage: Graph.Stage, _ board: Board, _ start: StageRecord) async throws
-    -> Ended
+  /// - Parameter record: takes what is known by then also where the stage fails.
+  private func carryOut(_ stage: Graph.Stage, _ board: Board, _ record: inout StageRecord)
+    async throws -> Ended
   {
-    var record = start
     // Everything before this stage has ended, so what it rests on is known by now.
     var planned = try plannedNow(stage, board)
     record.sources = Array(planned.sources.joined())
@@ -103,6 +107,7 @@ struct Runner: Sendable {
     guard let fingerprint = planned.fingerprint else {
       throw TaskFailure(.error("AX0909", "stage '\(stage.name)' was started too early"))
     }
+    record.tried = fingerprint.components.filter { $0.kind != .file }
     if planned.action == .run || planned.action == .depends {
       if let (result, outputs) = try await lease(fingerprint.digest, stage) {
         planned.result = result
@@ -146,6 +151,7 @@ struct Runner: Sendable {
       }
     } else {
       record.status = .cached
+      record.cutOff = cutOff(stage, planned, board)
       if planned.isNewlyCurrent {
         try run.store.recordSuccess(
           pipeline: graph.spec.name, stage: stage.name, of: fingerprint.digest)
@@ -168,7 +174,15 @@ struct Runner: Sendable {
         run.send(.delivered(stage: stage.name, path: delivery.path))
       }
     }
+    record.tried = nil
     return Ended(record: record, planned: planned, resultID: planned.result?.id)
+  }
+
+  /// The stages before this one that ran and gave what they gave before.
+  private func cutOff(_ stage: Graph.Stage, _ planned: Plan.Stage, _ board: Board) -> [String]? {
+    if planned.isNewlyCurrent { return nil }
+    let ran = Set(stage.inputs.map(\.stage)).filter { board[$0]?.record.status == .executed }
+    return ran.isEmpty ? nil : ran.sorted()
   }
 
   /// What the plan said, if all that the stage rests on went as planned; else what is to be said now.
@@ -299,7 +313,8 @@ struct Runner: Sendable {
       Finding(
         fingerprint, scope: .stage, kind: stage.description.name,
         outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
-        body: CanonicalJSON.encode(outputs), run: run.uuid, tasks: contents.allTasks),
+        body: CanonicalJSON.encode(outputs), run: run.uuid, tasks: contents.allTasks,
+        names: Planner.names(stage, planned.sources)),
       isLastSuccess: (graph.spec.name, stage.name))
     run.shared?.share([fingerprint.digest], of: stage.name)
     return (outputs, result, driver.tally.counts.withLock { $0 })

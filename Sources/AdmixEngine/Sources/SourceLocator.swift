@@ -31,7 +31,7 @@ package struct SourceLocator: Sendable {
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
     if request.isProgram { return try program(request) }
     if request.location.contains("://") { return [try remote(request)] }
-    let names = try local(request)
+    let names = try Self.local(request, root)
     let files = try identify(names.map { ($0, absolute($0)) }, at: request.span)
     if let expected = request.digest {
       guard files.count == 1 else {
@@ -56,17 +56,26 @@ package struct SourceLocator: Sendable {
   /// Of a program, where it and what it needs to start lie.
   func names(_ request: SourceRequest) throws -> [String] {
     if request.isProgram { return try program(request).map(\.path) }
-    return request.location.contains("://") ? [] : try local(request)
+    return request.location.contains("://") ? [] : try Self.local(request, root)
   }
 
-  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(root)/\(path)" }
+  /// Where the files of a request are or would be, absolute; none of what is behind a URL.
+  static func places(_ request: SourceRequest, root: String) -> [String] {
+    if request.location.contains("://") { return [] }
+    return ((try? local(request, root)) ?? [request.location]).map { absolute($0, root) }
+  }
+
+  private func absolute(_ path: String) -> String { Self.absolute(path, root) }
+  private static func absolute(_ path: String, _ root: String) -> String {
+    path.hasPrefix("/") ? path : "\(root)/\(path)"
+  }
 
   // MARK: On this machine
 
-  private func local(_ request: SourceRequest) throws -> [String] {
+  private static func local(_ request: SourceRequest, _ root: String) throws -> [String] {
     let location = request.location
     if location.contains(where: { "*?[".contains($0) }),
-      !FileManager.default.fileExists(atPath: absolute(location))
+      !FileManager.default.fileExists(atPath: absolute(location, root))
     {
       let names = Glob.files(location, root: root)
       guard !names.isEmpty else {
@@ -76,8 +85,9 @@ package struct SourceLocator: Sendable {
       return names
     }
     var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: absolute(location), isDirectory: &isFolder) else {
-      let folder = (absolute(location) as NSString).deletingLastPathComponent
+    guard FileManager.default.fileExists(atPath: absolute(location, root), isDirectory: &isFolder)
+    else {
+      let folder = (absolute(location, root) as NSString).deletingLastPathComponent
       let name = (location as NSString).lastPathComponent
       let near = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       throw TaskFailure(
@@ -88,9 +98,10 @@ package struct SourceLocator: Sendable {
     }
     guard isFolder.boolValue else { return [location] }
     let prefix = location.hasSuffix("/") ? location : location + "/"
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location))) ?? [])
+    let names =
+      ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location, root))) ?? [])
       .filter { name in
-        !name.hasPrefix(".") && isFile(absolute(prefix + name))
+        !name.hasPrefix(".") && isFile(absolute(prefix + name, root))
           && (request.endings.isEmpty || request.endings.contains { name.hasSuffix(".\($0)") })
       }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !names.isEmpty else {
@@ -105,7 +116,8 @@ package struct SourceLocator: Sendable {
     return names.map { prefix + $0 }
   }
 
-  func isFile(_ path: String) -> Bool {
+  func isFile(_ path: String) -> Bool { Self.isFile(path) }
+  private static func isFile(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       && !isFolder.boolValue
@@ -211,7 +223,7 @@ package struct SourceLocator: Sendable {
       // The file of that name first; failing that, any file with the digest.
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       for name in names.sorted(by: { ($0 == base ? 0 : 1, $0) < ($1 == base ? 0 : 1, $1) })
-      where isFile("\(folder)/\(name)") {
+      where Self.isFile("\(folder)/\(name)") {
         if let file = try? identify(
           name: request.location, path: "\(folder)/\(name)", at: request.span),
           file.digest == expected
@@ -221,7 +233,7 @@ package struct SourceLocator: Sendable {
       }
     }
     let path = "\(store.root)/downloads/\(expected.hex)"
-    if isFile(path) {
+    if Self.isFile(path) {
       let file = try identify(name: request.location, path: path, at: request.span)
       if file.digest == expected { return file }
     }
@@ -273,7 +285,7 @@ package struct SourceLocator: Sendable {
   }
 
   private func isAtHand(_ file: SourceFile) throws -> Bool {
-    try isFile(file.path)
+    try Self.isFile(file.path)
       && identify(name: file.name, path: file.path, at: nil).digest == file.digest
   }
 }

@@ -5,13 +5,16 @@ import Foundation
 
 /// A plan in words and as JSON.
 package enum PlanText {
-  package static func text(_ plan: Plan) -> String {
+  package static func text(_ plan: Plan, _ graph: Graph) -> String {
+    let because = WhyText.because(plan, graph)
     let rows = plan.stages.map { stage in
-      [
-        stage.name, stage.kind, word(stage.action),
-        stage.offBecause ?? stage.why.map(\.sentence).joined(separator: "; "),
-      ]
+      [stage.name, stage.kind, word(stage.action), because[stage.name] ?? ""]
     }
+    return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows)
+      + summary(plan)
+  }
+
+  private static func summary(_ plan: Plan) -> String {
     let running = plan.stages.filter { $0.action == .run || $0.action == .depends }.count
     let back = plan.stages.count { $0.action == .restore }
     let stopped = plan.stages.count { $0.action == .gated }
@@ -23,12 +26,11 @@ package enum PlanText {
     if back > 0 { summary += ", files of \(Numbers.count(back, "stage")) to put back" }
     if stopped > 0 { summary += ", \(stopped) stopped by a gate" }
     if off > 0 { summary += ", \(off) taking no part" }
-    return TextTable.render(columns: ["stage", "kind", "plan", "because"], rows: rows) + summary
-      + "\n"
+    return summary + "\n"
   }
 
   /// Whether what is there is what the file says, and what is not.
-  package static func status(_ plan: Plan) -> String {
+  package static func status(_ plan: Plan, _ graph: Graph) -> String {
     let stale = plan.stages.filter { ![.hit, .gated, .off].contains($0.action) }
     let total = Numbers.count(plan.stages.count, "stage")
     var out: String
@@ -40,9 +42,8 @@ package enum PlanText {
       return "never ran: \(total)\n"
     } else {
       out = "stale: \(stale.count) of \(total)\n"
-      let rows = stale.map {
-        [$0.name, word($0.action), $0.why.map(\.sentence).joined(separator: "; ")]
-      }
+      let because = WhyText.because(plan, graph)
+      let rows = stale.map { [$0.name, word($0.action), because[$0.name] ?? ""] }
       out += TextTable.render(rows: rows, indent: 2)
     }
     for stage in plan.stages { out += RunText.gates(stage.outputs?.gates ?? [], of: stage.name) }
@@ -81,13 +82,38 @@ package enum PlanText {
 
   /// The stable form of "why" (DESIGN: command line).
   package static func json(_ changes: [Change]) -> JSONValue {
-    .array(
-      changes.map { change in
-        .object([
-          "cause": .string(change.cause.rawValue), "name": .string(change.name),
-          "old": JSONValue(change.old), "new": JSONValue(change.new),
-        ])
-      })
+    .array(changes.map(json))
+  }
+
+  /// The same with the lines of the file that parameters stand on, and under each input what its stage
+  /// has for a reason, the first time it is met.
+  package static func json(_ stage: Plan.Stage, _ plan: Plan, _ graph: Graph) -> JSONValue {
+    var told: Set<String> = [stage.name]
+    func json(_ stage: Plan.Stage) -> JSONValue {
+      .array(
+        stage.why.map { change in
+          guard case .object(var members) = self.json(change) else { return .null }
+          if let span = WhyText.span(of: change, graph[stage.name]), span.line > 0 {
+            members["file"] = .string(span.file)
+            members["line"] = JSONValue(span.line)
+          }
+          let parent = graph[stage.name]?.inputs.first {
+            change.cause == .input && change.name.hasPrefix("\($0.role) (")
+          }.flatMap { plan[$0.stage] }
+          if let parent, parent.mayRun, told.insert(parent.name).inserted {
+            members["because"] = json(parent)
+          }
+          return .object(members)
+        })
+    }
+    return json(stage)
+  }
+
+  private static func json(_ change: Change) -> JSONValue {
+    .object([
+      "cause": .string(change.cause.rawValue), "name": .string(change.name),
+      "old": JSONValue(change.old), "new": JSONValue(change.new),
+    ])
   }
 
   package static func json(_ gates: [GateResult], of stage: String) -> [JSONValue] {
@@ -129,31 +155,7 @@ package enum PlanText {
 
   /// The one document that `run --json` prints.
   package static func json(_ record: RunRecord) -> JSONValue {
-    let stages = record.stages.map { stage -> JSONValue in
-      let outputs = stage.outputs.compactMap { name in
-        stage.artifacts[name].map { artifact -> JSONValue in
-          .object([
-            "name": .string(name), "digest": .string(artifact.digest.hex),
-            "rows": artifact.rows.map { JSONValue($0) } ?? .null,
-          ])
-        }
-      }
-      return .object([
-        "name": .string(stage.name), "kind": .string(stage.kind),
-        "status": .string(stage.status.rawValue), "why": json(stage.why),
-        "seconds": .double(stage.seconds), "outputs": .array(outputs),
-        "tasks": stage.tasks.map { ["done": JSONValue($0.done), "reused": JSONValue($0.reused)] }
-          ?? .null,
-        "files": .array(stage.files.map { .string($0) }),
-        "diagnostics": .array((stage.warnings + stage.failure).map(json)),
-        "cache": stage.fromCache.map { shared in
-          .object([
-            "whole": .bool(shared.isWhole), "tasks": JSONValue(shared.tasks),
-            "run": JSONValue(shared.maker),
-          ])
-        } ?? .null,
-      ])
-    }
+    let stages = record.stages.map { json($0) }
     let gates = record.stages.flatMap { json($0.gates, of: $0.name) }
     return .object([
       "run": record.run.isEmpty ? .null : .string(record.run),
@@ -161,6 +163,33 @@ package enum PlanText {
       "status": .string(record.status.rawValue), "seconds": .double(record.seconds),
       "stages": .array(stages), "gates": .array(gates),
       "cache": record.cache.map(json) ?? .null,
+    ])
+  }
+
+  package static func json(_ stage: StageRecord) -> JSONValue {
+    let outputs = stage.outputs.compactMap { name in
+      stage.artifacts[name].map { artifact -> JSONValue in
+        .object([
+          "name": .string(name), "digest": .string(artifact.digest.hex),
+          "rows": artifact.rows.map { JSONValue($0) } ?? .null,
+        ])
+      }
+    }
+    return .object([
+      "name": .string(stage.name), "kind": .string(stage.kind),
+      "status": .string(stage.status.rawValue), "why": json(stage.why),
+      "cut_off_by": .array((stage.cutOff ?? []).map { .string($0) }),
+      "seconds": .double(stage.seconds), "outputs": .array(outputs),
+      "tasks": stage.tasks.map { ["done": JSONValue($0.done), "reused": JSONValue($0.reused)] }
+        ?? .null,
+      "files": .array(stage.files.map { .string($0) }),
+      "diagnostics": .array((stage.warnings + stage.failure).map(json)),
+      "cache": stage.fromCache.map { shared in
+        .object([
+          "whole": .bool(shared.isWhole), "tasks": JSONValue(shared.tasks),
+          "run": JSONValue(shared.maker),
+        ])
+      } ?? .null,
     ])
   }
 }

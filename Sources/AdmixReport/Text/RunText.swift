@@ -20,7 +20,8 @@ package enum RunText {
         ? "nothing to do: \(Numbers.count(counts[.cached] ?? 0, "stage is", "stages are")) known\n"
         : "nothing to do: a gate has failed, \(words(counts, record))\n"
     } else {
-      out += "\(record.status.rawValue): \(words(counts, record)), in \(Numbers.seconds(record.seconds))\n"
+      out +=
+        "\(record.status.rawValue): \(words(counts, record)), in \(Numbers.seconds(record.seconds))\n"
     }
     out += gates(record)
     let skipped = record.stages.filter { $0.status == .skipped }.map(\.name)

@@ -19,7 +19,7 @@ struct Reference: AsyncParsableCommand {
   @Flag(help: "Prints one JSON document on standard output.") var json = false
 
   func run() async throws {
-    let pages = BuiltinReference.pages + [CommandsPage.page]
+    let pages = BuiltinReference.pages + [CommandsPage.page, EventsPage.page]
     let wanted = pages.filter { page == nil || page == $0.name }
     if let page, wanted.isEmpty {
       let near = Spelling.closest(to: page, among: pages.map(\.name)).map {

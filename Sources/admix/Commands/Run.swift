@@ -2,6 +2,7 @@ import AdmixEngine
 import AdmixModel
 import AdmixProcess
 import AdmixReport
+import AdmixSpec
 import AdmixStore
 import ArgumentParser
 import Foundation
@@ -46,16 +47,61 @@ struct Run: AsyncParsableCommand {
   var allowCommands = false
   @Flag(help: "Lets the programs of command stages do all that you may.") var noSandbox = false
   @Flag(help: "Writes no report.") var noReport = false
+  @Option(
+    help: .init(
+      "Writes every event as a line of JSON, as it happens, into a file or a pipe.",
+      valueName: "file"), completion: .file())
+  var events: String?
+  @Option(
+    help: .init(
+      "Writes stages, gates and expectations as JUnit XML when the run has ended, however it ends.",
+      valueName: "file"), completion: .file())
+  var junit: String?
+  @Flag(
+    help: .init(
+      "Runs again whenever the pipeline file or a source changes, until interrupted: with 0 while it waits, with 130 (143 by SIGTERM) during a run."
+    ))
+  var watch = false
   @Flag(name: .shortAndLong, help: "Prints problems and tripped gates only.") var quiet = false
+
+  func validate() throws {
+    if watch, pipeline.json {
+      throw ValidationError("--json is one document, and --watch has no end; see --events.")
+    }
+  }
 
   func run() async throws {
     let machine = try machine()
-    let question = self.question
-    if let question, let told = try known(question) {
-      if told.record.status == .gated { throw ExitCode(Outcome.gateFailed.rawValue) }
+    var eventsFile: EventsFile?
+    do { eventsFile = try events.map(EventsFile.init) } catch {
+      throw pipeline.fail(Diagnostics([error]), .stageFailed)
+    }
+    let control = RunControl()
+    let signals = Interrupts(control)
+    defer { withExtendedLifetime(signals) {} }
+    if watch {
+      try await runWheneverSomethingChanges(machine, eventsFile, control, signals)
       return
     }
-    let graph = try pipeline.graph()
+    let outcome = try await runOnce(machine, eventsFile, control)
+    if outcome == .interrupted { throw ExitCode(signals.exitCode) }
+    if outcome != .done { throw ExitCode(outcome.rawValue) }
+  }
+
+  private typealias Machine = (tokens: [String: Int], memory: Int?)
+
+  private func runOnce(_ machine: Machine, _ eventsFile: EventsFile?, _ control: RunControl)
+    async throws -> Outcome
+  {
+    let question = self.question
+    if events == nil, junit == nil, let question, let told = try known(question) {
+      return told.record.status == .gated ? .gateFailed : .done
+    }
+    let graph: Graph
+    do { graph = try pipeline.compiled() } catch {
+      writeJUnit(error)
+      throw pipeline.fail(error, .specInvalid)
+    }
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let selected = try selection.selected(in: graph, pipeline)
     let shared = try cache.cache(graph.spec, pipeline, offline: store.offline)
@@ -73,16 +119,21 @@ struct Run: AsyncParsableCommand {
       options.question = question
       options.cache = shared
     }
-    let control = RunControl()
-    let signals = Interrupts(control)
-    defer { withExtendedLifetime(signals) {} }
+    defer { engine.store.close() }
     let progress = ProgressDisplay(
       quiet ? .problems : Terminal.errorCanRedraw && !pipeline.json ? .live : .lines,
       root: URL(fileURLWithPath: pipeline.root))
     let record: RunRecord
     do {
-      record = try await engine.run(graph, control: control) { progress.take($0) }
-    } catch { throw Session.explained(error, pipeline) }
+      record = try await engine.run(graph, control: control) { event in
+        progress.take(event)
+        if let problem = eventsFile?.take(event) { progress.take(.warning(stage: "", problem)) }
+      }
+    } catch {
+      progress.finish()
+      writeJUnit(TaskFailure(wrapping: error).diagnostics)
+      throw Session.explained(error, pipeline)
+    }
     progress.finish()
 
     var failures = Diagnostics()
@@ -96,11 +147,97 @@ struct Run: AsyncParsableCommand {
       Terminal.error(RunText.gates(record))
     } else {
       Terminal.error(RunText.summary(record, root: displayRoot, report: report))
+      let logs = RunLogs.folder(of: record.run, store: engine.store.root)
+      for stage in record.stages
+      where stage.status == .failed
+        && !FileManager.default.fileExists(atPath: RunLogs.path(of: stage.name, in: logs))
+      {
+        Terminal.error("  to repeat it alone: \(commandAlone(stage.name))\n")
+      }
     }
-    engine.store.close()
+    let isTold = writeJUnit(record, engine)
     let outcome = outcome(record)
-    if outcome == .interrupted { throw ExitCode(signals.exitCode) }
-    if outcome != .done { throw ExitCode(outcome.rawValue) }
+    return outcome == .done && !isTold ? .stageFailed : outcome
+  }
+
+  /// Runs, waits for a change, and runs again; what is wrong with the file meanwhile is said and waited out.
+  private func runWheneverSomethingChanges(
+    _ machine: Machine, _ eventsFile: EventsFile?, _ control: RunControl, _ signals: Interrupts
+  ) async throws {
+    var files = specFiles(nil)
+    while true {
+      // Before the run: what changes while it is at work is a reason for the next one.
+      let graph = try? pipeline.compiled()
+      files = graph.map { specFiles($0) } ?? files.union(nearbySpecFiles)
+      let known = files
+      let root = pipeline.root
+      var watch = FileWatch {
+        known.union(graph.map { Engine.sourceFiles(of: $0, root: root) } ?? [])
+      }
+      do {
+        let outcome = try await runOnce(machine, eventsFile, control)
+        if outcome == .interrupted { throw Interrupted() }
+      } catch is Interrupted {
+        throw ExitCode(signals.exitCode)
+      } catch is ExitCode {}
+      if control.wantsToStop { throw ExitCode(signals.exitCode) }
+      signals.isAtRest = true
+      if !quiet {
+        Terminal.error(
+          "waiting for a change of \(Numbers.count(watch.count, "file")); Ctrl-C ends\n")
+      }
+      guard let changed = watch.change({ control.wantsToStop }) else { return }
+      signals.isAtRest = false
+      if !quiet {
+        let names = changed.prefix(5).map(displayed).joined(separator: ", ")
+        let more = changed.count > 5 ? " and \(changed.count - 5) more" : ""
+        Terminal.error("changed: \(names)\(more)\n")
+      }
+    }
+  }
+
+  private struct Interrupted: Error {}
+
+  /// The pipeline's own files, absolute.
+  private func specFiles(_ graph: Graph?) -> Set<String> {
+    let names = [pipeline.path] + pipeline.params + (graph?.spec.files ?? [])
+    return Set(names.map { URL(fileURLWithPath: $0).standardizedFileURL.path })
+  }
+
+  /// Of a pipeline that cannot be read one does not know what it is made of: every YAML file beside it.
+  private var nearbySpecFiles: Set<String> {
+    var found: Set<String> = []
+    let root = pipeline.root
+    let walk = FileManager.default.enumerator(atPath: root)
+    while let path = walk?.nextObject() as? String, found.count < 1_000 {
+      if (path as NSString).lastPathComponent.hasPrefix(".") {
+        walk?.skipDescendants()
+      } else if path.hasSuffix(".yaml") || path.hasSuffix(".yml") {
+        found.insert(root + "/" + path)
+      }
+    }
+    return found
+  }
+
+  /// A path the way it is written in the pipeline.
+  private func displayed(_ path: String) -> String {
+    path.hasPrefix(pipeline.root + "/") ? String(path.dropFirst(pipeline.root.count + 1)) : path
+  }
+
+  /// The command that does one stage of this run again and nothing else.
+  private func commandAlone(_ stage: String) -> String {
+    var words = ["admix", "run"]
+    if pipeline.file != "pipeline.yaml" { words.append(pipeline.file) }
+    words += ["--only", stage]
+    for text in pipeline.set { words += ["--set", text] }
+    for file in pipeline.params { words += ["--params", file] }
+    if let folder = store.store { words += ["--store", folder] }
+    for folder in store.distdir { words += ["--distdir", folder] }
+    if store.offline { words.append("--offline") }
+    for text in resource { words += ["--resource", text] }
+    if let memory { words += ["--memory", memory] }
+    if checkDeterminism { words.append("--check-determinism") }
+    return ShellWord.line(words)
   }
 
   /// What this run is asked, if an answer may be kept: all arguments that can change it, and who answers.
@@ -181,7 +318,7 @@ struct Run: AsyncParsableCommand {
           ? "\(stage.name) said nothing\n"
           : "\(stage.name) said last (all of it: \(shown)):\n"
             + lines.map { "  | \($0)\n" }.joined())
-      Terminal.error("again, alone: \(pipeline.runCommand) --only \(stage.name)\n")
+      Terminal.error("  to repeat it alone: \(commandAlone(stage.name))\n")
     }
   }
 
@@ -215,6 +352,33 @@ struct Run: AsyncParsableCommand {
     return base + "/reports/" + name
   }
 
+  /// - Returns: whether the file that was asked for is there.
+  private func writeJUnit(_ record: RunRecord, _ engine: Engine) -> Bool {
+    writeJUnit(
+      JUnitText.render(record) { stage in
+        stage.artifacts["report"].flatMap { artifact in
+          guard let data = try? engine.store.content(of: artifact) else { return nil }
+          return try? CanonicalJSON.decode(CheckReport.self, from: data)
+        }
+      })
+  }
+
+  private func writeJUnit(_ problems: Diagnostics) {
+    let folder = (pipeline.root as NSString).lastPathComponent
+    _ = writeJUnit(JUnitText.render(folder, problems: problems))
+  }
+
+  private func writeJUnit(_ text: @autoclosure () -> String) -> Bool {
+    guard let junit else { return true }
+    do {
+      try OutputFile.write(text(), to: junit)
+      return true
+    } catch {
+      Complaint.print(Diagnostics([error]))
+      return false
+    }
+  }
+
   private func outcome(_ record: RunRecord) -> Outcome {
     switch record.status {
     case .succeeded: .done
@@ -244,7 +408,9 @@ final class Interrupts {
       source.setEventHandler { [first] in
         if control.wantsToStop { _exit(128 + number) }
         first.number.store(number, ordering: .relaxed)
-        Terminal.error("\nstopping; what is finished is kept (again to stop at once)\n")
+        if !first.isAtRest.load(ordering: .relaxed) {
+          Terminal.error("\nstopping; what is finished is kept (again to stop at once)\n")
+        }
         control.stop()
       }
       source.resume()
@@ -254,7 +420,14 @@ final class Interrupts {
   /// What a shell is told of a run that was interrupted: 128 and the number of the signal.
   var exitCode: Int32 { 128 + first.number.load(ordering: .relaxed) }
 
+  /// Whether nothing is under way that could be stopped.
+  var isAtRest: Bool {
+    get { first.isAtRest.load(ordering: .relaxed) }
+    set { first.isAtRest.store(newValue, ordering: .relaxed) }
+  }
+
   private final class FirstSignal: Sendable {
     let number = Atomic<Int32>(SIGINT)
+    let isAtRest = Atomic(false)
   }
 }

@@ -29,7 +29,7 @@ struct Status: AsyncParsableCommand {
             plan.stages.flatMap { PlanText.json($0.outputs?.gates ?? [], of: $0.name) }),
         ]).pretty + "\n")
     } else {
-      Terminal.out(PlanText.status(plan))
+      Terminal.out(PlanText.status(plan, graph))
     }
     engine.store.close()
     if exitCode, isStale { throw ExitCode(Outcome.stale.rawValue) }

@@ -47,7 +47,7 @@ final class ProgressDisplay: Sendable {
         state.board.start(name, now)
         if !isLive {
           line(
-            "\(name): \(kind) starts\(why.isEmpty ? "" : ", " + why.map(\.sentence).joined(separator: "; "))",
+            "\(name): \(kind) starts\(why.isEmpty ? "" : ", " + why.sentences())",
             &state)
         }
       case .tasksPlanned(let name, let tasks, let reused, let rows):
@@ -95,8 +95,13 @@ final class ProgressDisplay: Sendable {
         "\(record.name): \(record.kind) done in \(Numbers.seconds(record.seconds))\(rows)\(known ?? "")",
         &state)
     case .cached:
+      let cut = (record.cutOff ?? []).map { "'\($0)'" }
+      let reason =
+        cut.isEmpty
+        ? ""
+        : ": \(cut.joined(separator: ", ")) gave what \(cut.count == 1 ? "it" : "they") gave before"
       let word = record.fromCache == nil ? "known" : "from the shared cache"
-      line("\(record.name): \(word)\(rows)", &state)
+      line("\(record.name): \(word)\(reason)\(rows)", &state)
     case .failed: line("\(record.name): failed after \(Numbers.seconds(record.seconds))", &state)
     case .gated: line("\(record.name): stopped by a gate", &state)
     case .skipped: break
