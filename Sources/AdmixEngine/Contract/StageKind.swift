@@ -28,6 +28,10 @@ package protocol StageKind: Sendable {
   /// options do not make it draw any, is not.
   var drawsRandomNumbers: Bool { get }
 
+  /// Whether facts about the whole pipeline are a reason to run: those of a kind which may tell of it,
+  /// where these options do not make it, are not.
+  var usesPipelineFacts: Bool { get }
+
   /// Whether it tells of the options behind its inputs, so that they are an input of their own; only of
   /// a kind that uses pipeline facts.
   var tellsParameters: Bool { get }
@@ -66,6 +70,7 @@ extension StageKind {
   package var sources: [SourceRequest] { [] }
   package var implementations: [String: Int] { [:] }
   package var drawsRandomNumbers: Bool { Self.description.usesRandomness }
+  package var usesPipelineFacts: Bool { Self.description.usesPipelineFacts }
   package var tellsParameters: Bool { false }
   package var foreignCode: ForeignCode? { nil }
   package var rowRelations: [String: RowRelation] { [:] }

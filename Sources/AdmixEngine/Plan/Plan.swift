@@ -143,7 +143,7 @@ package struct Planner: Sendable {
     for input in stage.inputs {
       inputs[input.role] = plan(input.stage)?.outputs?.artifacts[input.output]
     }
-    let facts = stage.description.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
+    let facts = stage.kind.usesPipelineFacts ? Self.facts(graph, stage, plan) : nil
     let fingerprint = try Self.fingerprint(
       stage, spec: graph.spec, inputs: inputs, sources: entry.sources, facts: facts,
       foreign: foreign)

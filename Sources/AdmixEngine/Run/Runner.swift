@@ -191,7 +191,7 @@ struct Runner: Sendable {
       stage.inputs.allSatisfy({ input in
         board[input.stage]?.planned?.outputs?.artifacts[input.output]
           == plan[input.stage]?.outputs?.artifacts[input.output]
-      }), !stage.description.usesPipelineFacts
+      }), !stage.kind.usesPipelineFacts
     {
       return entry
     }

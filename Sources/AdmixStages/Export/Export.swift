@@ -54,6 +54,7 @@ package struct Export: StageKind {
   let hasCard: Bool
   let hasAttestation: Bool
 
+  package var usesPipelineFacts: Bool { hasCard || hasAttestation }
   package var tellsParameters: Bool { hasAttestation }
 
   package init(_ options: OptionValues, report: inout Diagnostics) {
