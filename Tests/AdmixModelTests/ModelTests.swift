@@ -4,6 +4,24 @@ import Foundation
 import Testing
 
 struct ModelTests {
+  @Test(
+    "amounts have the units people write",
+    arguments: [
+      (.size, "512 MiB", 536_870_912), (.size, "4G", 4_294_967_296),
+      (.size, "1.5 GB", 1_500_000_000),
+      (.size, "10kb", 10_000), (.size, "2 TiB", 2_199_023_255_552), (.size, "7", 7),
+      (.size, "7 B", 7),
+      (.size, "", nil), (.size, "GiB", nil), (.size, "4 XB", nil), (.size, "4 GiBs", nil),
+      (.size, "-1 GB", nil), (.size, "1e3", nil), (.size, "9999999999 TiB", nil),
+      (.size, "1.2.3 GB", nil), (.size, "5.", nil), (.duration, "90", 90), (.duration, "90s", 90),
+      (.duration, "250ms", 0.25), (.duration, "5 min", 300), (.duration, "1.5h", 5_400),
+      (.duration, "8w", 4_838_400), (.duration, " 2 days", 172_800), (.duration, "2 GB", nil),
+      (.duration, "never", nil), (.duration, "-1s", nil), (.duration, "inf", nil),
+    ] as [(Quantity, String, Double?)])
+  func amounts(quantity: Quantity, text: String, value: Double?) {
+    #expect(quantity.value(text) == value)
+  }
+
   // RFC 6234 test vectors.
   @Test(arguments: [
     ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),

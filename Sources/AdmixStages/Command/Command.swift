@@ -37,13 +37,13 @@ package struct Command: StageKind {
         "limits",
         .object([
           .optional(
-            "memory", .oneOf([.count, .text]),
+            "memory", .quantity(.size),
             "Of all its processes together, such as `4 GiB`.", affectsOutput: false),
           .optional(
             "processes", .int(1...32_000), default: 512, "Threads are not counted.",
             affectsOutput: false),
           .optional(
-            "file", .oneOf([.count, .text]), "Of one file that it writes, such as `10 GiB`.",
+            "file", .quantity(.size), "Of one file that it writes, such as `10 GiB`.",
             affectsOutput: false),
         ]), "What it may use; a program that wants more is ended.", affectsOutput: false),
     ],
@@ -75,7 +75,7 @@ package struct Command: StageKind {
       CommandOutput($0, report: &report)
     }
     usesNetwork = options["network"]?.bool ?? false
-    limits = CommandLimits(options["limits"], report: &report)
+    limits = CommandLimits(options["limits"])
     runtime = (options["runtime"]?.items ?? []).compactMap(\.text)
     var names: [String] = []
     for node in options["environment"]?.items ?? [] {

@@ -164,22 +164,10 @@ struct CommandLimits: Sendable {
   var processes: Int?
   var file: Int?
 
-  init(_ node: Node?, report: inout Diagnostics) {
-    func bytes(_ key: String, _ report: inout Diagnostics) -> Int? {
-      guard let value = node?[key] else { return nil }
-      if let count = value.int, count > 0 { return count }
-      let text = value.text ?? value.source ?? ""
-      if let count = CommandWords.bytes(text), count > 0 { return count }
-      report.append(
-        .error(
-          "AX0871", at: value.span, "'\(key)' is '\(text)', which is no size",
-          cause: "a size is a number of bytes, or a number and a unit",
-          hint: "such as 512 MiB or 4 GiB"))
-      return nil
-    }
-    memory = bytes("memory", &report)
-    memoryText = node?["memory"].map { $0.text ?? $0.source ?? $0.json.text } ?? ""
-    file = bytes("file", &report)
+  init(_ node: Node?) {
+    memory = node?["memory"]?.double.map { Int($0) }
+    memoryText = node?["memory"].map { $0.source ?? $0.json.text } ?? ""
+    file = node?["file"]?.double.map { Int($0) }
     processes = node?["processes"]?.int ?? 512
   }
 
@@ -243,23 +231,5 @@ enum CommandWords {
   /// A seed of 32 bits, which every library takes; another one for each salt.
   static func seed(_ seed: UInt64, _ salt: String) -> UInt32 {
     Digest(of: "\(seed) \(salt)").bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
-  }
-
-  /// `512 MiB`, `4G`, `1.5 GB`: powers of 1,024 with an `i` or without a `B`, else of 1,000.
-  static func bytes(_ text: String) -> Int? {
-    let number = text.prefix { $0.isNumber || $0 == "." }
-    guard let value = Double(number), value.isFinite else { return nil }
-    let unit = text.dropFirst(number.count).trimmingCharacters(in: .whitespaces).lowercased()
-    let powers = ["k": 1, "m": 2, "g": 3, "t": 4]
-    if unit.isEmpty || unit == "b" { return Int(exactly: value) }
-    guard let power = unit.first.flatMap({ powers[String($0)] }) else { return nil }
-    let base: Double
-    switch unit.dropFirst() {
-    case "", "ib": base = 1024
-    case "b": base = 1000
-    default: return nil
-    }
-    let bytes = (value * pow(base, Double(power))).rounded()
-    return bytes < 0x1p62 ? Int(bytes) : nil
   }
 }

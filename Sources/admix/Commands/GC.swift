@@ -87,11 +87,8 @@ struct Age: ExpressibleByArgument {
   var seconds: TimeInterval
 
   init?(argument: String) {
-    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
-    guard let unit = argument.last.flatMap({ units[$0] }), let number = Double(argument.dropLast()),
-      number >= 0, number.isFinite
-    else { return nil }
-    seconds = number * unit
+    guard let seconds = Quantity.duration.value(argument) else { return nil }
+    self.seconds = seconds
   }
 }
 
@@ -100,13 +97,7 @@ struct ByteSize: ExpressibleByArgument {
   var bytes: Int
 
   init?(argument: String) {
-    let units: [(String, Double)] = [
-      ("KiB", 1024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("TiB", 1_099_511_627_776),
-      ("KB", 1e3), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1), ("", 1),
-    ]
-    guard let (unit, scale) = units.first(where: { argument.hasSuffix($0.0) }),
-      let number = Double(argument.dropLast(unit.count)), number >= 0, number * scale < 1e18
-    else { return nil }
-    bytes = Int(number * scale)
+    guard let bytes = Quantity.size.value(argument) else { return nil }
+    self.bytes = Int(bytes)
   }
 }
