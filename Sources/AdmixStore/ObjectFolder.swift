@@ -40,7 +40,6 @@ package struct ObjectFolder: Sendable {
     guard descriptor >= 0 else { throw Self.failure("read", file) }
     defer { close(descriptor) }
     let (digest, bytes) = try Self.digest(descriptor, file)
-    // Also where there is one already: it may be damaged, and these bytes are right.
     let target = path(of: digest)
     CrashPoint.publishWritten.pass()
     guard fchmod(descriptor, 0o444) == 0, fsync(descriptor) == 0 else {
@@ -49,8 +48,15 @@ package struct ObjectFolder: Sendable {
     let folder = (target as NSString).deletingLastPathComponent
     try Self.makeFolder(folder)
     CrashPoint.publishSynced.pass()
+    // One that is there and sound stays: somebody may be reading it, and a sandbox may have opened this
+    // very file to them. A damaged one makes way.
+    let isThere = try measure(digest)?.digest == digest
     try holds.holding([digest]) {
-      guard rename(file, target) == 0 else { throw Self.failure("write", target) }
+      if isThere, access(target, F_OK) == 0 {
+        unlink(file)
+      } else if rename(file, target) != 0 {
+        throw Self.failure("write", target)
+      }
     }
     CrashPoint.publishRenamed.pass()
     try Self.sync(folder: folder)

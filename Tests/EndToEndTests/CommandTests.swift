@@ -367,6 +367,23 @@ struct CommandTests {
     }.filter { $0.contains(name) }
   }
 
+  @Test func equalOutputsDoNotDisturbTheirReaders() throws {
+    let product = try Product()
+    try product.write("1\n", to: "in.txt")
+    // Each makes anew what the others are reading.
+    let copies = (1...8).map {
+      "  s\($0): {command: {run: [cp, \"{inputs.a}\", \"{outputs.x}\"], inputs: {a: {from: s0.x, as: file}}, outputs: {x: file}}}\n"
+    }
+    try product.write(
+      "admix: 1\nname: equal\nstages:\n  s0: {command: {run: [cp, in.txt, \"{outputs.x}\"], files: in.txt, outputs: {x: file}}}\n"
+        + copies.joined(), to: "pipeline.yaml")
+    for _ in 0..<3 {
+      let answer = try product.admix(
+        "run", "--force", "all", "--jobs", "8", "--no-report", "--allow-commands")
+      #expect(answer.code == 0, "\(answer.err)")
+    }
+  }
+
   @Test(
     "no process of a program outlives the run",
     arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGKILL, 137)] as [(Int32, Int32)])
