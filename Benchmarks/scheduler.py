@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What it costs to find out that nothing is to be done, and to redo one stage, beside other tools.
 
 N stages, half of them a chain and half a fan-out of the first, each a program that copies one small file.

@@ -93,6 +93,9 @@ struct Run: AsyncParsableCommand {
   private func runOnce(_ machine: Machine, _ eventsFile: EventsFile?, _ control: RunControl)
     async throws -> Outcome
   {
+    // A file written within a tick of the clock could change again unseen; a script's is left to age.
+    let now = Int64(Date().timeIntervalSince1970 * 1e9)
+    if let file = FileIdentity(path: pipeline.path), !file.isSettled(at: now) { usleep(60_000) }
     let question = self.question
     if events == nil, junit == nil, let question, let told = try known(question) {
       return told.record.status == .gated ? .gateFailed : .done
