@@ -113,7 +113,7 @@ final class Member: Sendable {
   }
 
   func finding(_ seed: Int, size: Int = 100_000) throws -> Finding {
-    let folder = store.root + "/work/make-\(UUID().uuidString)"
+    let folder = store.attempts(of: "make-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     func object(_ name: String, _ kind: Artifact.Kind, _ count: Int, rows: Int?) throws -> Artifact

@@ -159,7 +159,9 @@ struct CleanupTests {
       ("logs/99999999/a.log", "gone"), ("logs/00000000/a.log", "of the run"),
     ] { try history.folder.write(text, to: "store/" + place) }
     let lock = try RunLock(store: history.store, uuid: "alive")
-    try history.folder.write("half", to: "store/work/alive/1")
+    let attempts = history.store.attempts(of: "alive")
+    try FileManager.default.createDirectory(atPath: attempts, withIntermediateDirectories: true)
+    try Data("half".utf8).write(to: URL(fileURLWithPath: attempts + "/1"))
     let trial = try history.store.cleanUp(.usual, isTrial: true)
     let cleanup = try history.store.cleanUp(.usual)
     #expect(trial == cleanup)

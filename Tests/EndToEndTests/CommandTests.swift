@@ -241,7 +241,7 @@ struct CommandTests {
     try moving.write("one\n", to: "data.txt")
     let running = try moving.start("run", "--allow-commands", "--quiet")
     while try running.process.isRunning
-      && moving.shell("cat .admix/work/*/*/outputs/x 2>/dev/null").out.isEmpty
+      && moving.shell("find .admix -path '*/outputs/x' -exec cat {} + 2>/dev/null").out.isEmpty
     {
       usleep(10_000)
     }
@@ -396,7 +396,9 @@ struct CommandTests {
       """, script: Self.stray)
     let running = try product.start("run", "--no-report", "--allow-commands")
     func beats() throws -> Int {
-      let text = try product.shell("cat .admix/work/*/*/outputs/beat 2>/dev/null | wc -c").out
+      let text = try product.shell(
+        "find .admix -path '*/outputs/beat' -exec cat {} + 2>/dev/null | wc -c"
+      ).out
       return Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }
     while try running.process.isRunning && beats() == 0 { usleep(10_000) }

@@ -115,16 +115,8 @@ struct CrashTests {
     }
   }
 
-  private static let isDebugBuild: Bool = {
-    #if DEBUG
-    true
-    #else
-    false
-    #endif
-  }()
-
   @Test(
-    "dies at each crash point and loses nothing", .enabled(if: isDebugBuild),
+    "dies at each crash point and loses nothing",
     arguments: CrashPoint.allCases)
   func diesAt(point: CrashPoint) throws {
     let scenario = Scenario(point)
@@ -143,7 +135,7 @@ struct CrashTests {
   }
 
   /// A crash in the middle of a migration leaves the old version or the new one.
-  @Test(.enabled(if: isDebugBuild), arguments: [CrashPoint.migrateInside, .migrateDone])
+  @Test(arguments: [CrashPoint.migrateInside, .migrateDone])
   func aMigrationIsWholeOrNot(point: CrashPoint) throws {
     let product = try Self.project(withStore: true)
     let died = try product.admix(
@@ -201,7 +193,7 @@ struct CrashTests {
 
   /// A run stands still wherever it rests on something that no row speaks of, and gc takes all it can.
   @Test(
-    "gc beside a run takes nothing that it needs", .enabled(if: isDebugBuild),
+    "gc beside a run takes nothing that it needs",
     arguments: [
       (CrashPoint.publishRenamed, 1), (.publishDone, 2), (.commitBegin, 2), (.commitDone, 3),
       (.hitTaken, 3), (.hitTaken, 4), (.deliveryWritten, 1), (.runEnding, 1),

@@ -13,7 +13,7 @@ package struct Command: StageKind {
     fields: [
       .required(
         "run", .list(.text),
-        "The program and its arguments, as they are: no shell sees them unless it is the program, as in `[sh, -c, \"…\"]`. `{inputs.NAME}` and `{outputs.NAME}` stand for the paths of files, which are in the environment too, as `ADMIX_INPUT_NAME` and `ADMIX_OUTPUT_NAME`. It starts in the folder of the pipeline file."
+        "The program and its arguments, as they are: no shell sees them unless it is the program, as in `[sh, -c, \"…\"]`. `{inputs.NAME}` and `{outputs.NAME}` stand for the paths of files, which are in the environment too, as `ADMIX_INPUT_name` and `ADMIX_OUTPUT_name`, in the letters of the name. It starts in the folder of the pipeline file."
       ),
       .optional("inputs", .map(CommandInput.field), "What it reads of other stages, by name."),
       .optional(

@@ -240,6 +240,8 @@ struct Run: AsyncParsableCommand {
     for text in resource { words += ["--resource", text] }
     if let memory { words += ["--memory", memory] }
     if checkDeterminism { words.append("--check-determinism") }
+    if allowCommands { words.append("--allow-commands") }
+    if noSandbox { words.append("--no-sandbox") }
     return ShellWord.line(words)
   }
 

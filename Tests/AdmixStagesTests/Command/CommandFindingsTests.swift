@@ -41,7 +41,7 @@ struct CommandFindingsTests {
     outcome.sandbox.isWatched = watched
     outcome.sandbox.network = network
     return CommandFindings(
-      kind: kind, stage: "work", folder: "/project", inputs: ["rows": "/work/in/rows.csv"],
+      kind: kind, stage: "work", folder: "/project", inputs: ["rows": "/attempt/in/rows.csv"],
       isSandboxed: isSandboxed, outcome: outcome, said: said)
   }
 
@@ -55,7 +55,7 @@ struct CommandFindingsTests {
 
   @Test func whatIsForbiddenIsAnErrorAfterTheFactWhereNothingRefusesIt() {
     let read = ProcessOutcome.Denial(kind: .read, path: "/project/secret.txt")
-    let wrote = ProcessOutcome.Denial(kind: .write, path: "/work/in/rows.csv")
+    let wrote = ProcessOutcome.Denial(kind: .write, path: "/attempt/in/rows.csv")
     let listed = ProcessOutcome.Denial(kind: .other, path: "/project/data")
     let net = ProcessOutcome.Denial(kind: .network, path: "")
     let cached = ProcessOutcome.Denial(kind: .read, path: "/project/__pycache__/a.pyc")
