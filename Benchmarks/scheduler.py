@@ -143,4 +143,5 @@ def main():
                 flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
