@@ -2,9 +2,10 @@
 """What it costs to find out that nothing is to be done, and to redo one stage, beside other tools.
 
 N stages, half of them a chain and half a fan-out of the first, each a program that copies one small file.
-Peers that are not installed are left out and named.
+Peers that are not installed are left out and named. With --files, also what it costs to plan a folder of
+so many small files, all known but one.
 """
-import argparse, os, shutil, statistics, subprocess, tempfile, textwrap
+import argparse, json, os, shutil, statistics, subprocess, tempfile, textwrap
 from pathlib import Path
 
 from bench import measured
@@ -111,12 +112,69 @@ class Redun:
             """))
 
 
+def change(folder, count, round):
+    """Edits the command of the last stage, which nothing reads from."""
+    path = Path(folder, "pipeline.yaml")
+    last = f"  s{count - 1}: "
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(
+        line.replace("[cp, ", f"[cp, --suffix={round}, ") if line.startswith(last) else line for line in lines) + "\n")
+
+
+def one_changed(binary, count, repeat):
+    """Seconds of the whole run, and of that the stage's own, as its events tell."""
+    tool = Admix(binary)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_TMP")) as folder:
+        Path(folder, "in.txt").write_text("1\n")
+        tool.write(folder, count)
+        measured(tool.command(), cwd=folder)
+        original = Path(folder, "pipeline.yaml").read_text()
+        rows = []
+        for round in range(repeat):
+            change(folder, count, round)
+            # A file is not trusted to be what it was within the clock's granularity.
+            subprocess.run(["sleep", "0.2"])
+            events = Path(folder, "events")
+            seconds, mib, _ = measured(tool.command() + ["--events", str(events)], cwd=folder)
+            ended = [json.loads(line) for line in events.read_text().splitlines()]
+            record = next(e for e in ended if e["event"] == "run_finished")
+            own = [stage["seconds"] for stage in record["stages"] if stage["status"] == "executed"]
+            assert len(own) == 1, own
+            rows.append((seconds, own[0]))
+            Path(folder, "pipeline.yaml").write_text(original)
+        seconds, own = (statistics.median(column) for column in zip(*rows))
+        print(f"\nOne of {count} changed: {seconds:.3f} s, of which the stage {own:.3f} s: {seconds - own:.3f} s beside it.")
+
+
+def known_files(binary, count):
+    """A folder of small files, all known, then one more: what a plan and what a run takes."""
+    command = [str(Path(binary).resolve())]
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_TMP")) as folder:
+        Path(folder, "in").mkdir()
+        for index in range(count):
+            Path(folder, "in", f"{index:07}.csv").write_text(f"a,b\n{index},{index % 7}\n")
+        Path(folder, "pipeline.yaml").write_text(
+            "admix: 1\nname: files\nstages:\n  rows:\n    ingest: {from: in, format: csv}\n")
+        subprocess.run(["sleep", "0.2"])
+        first, _, _ = measured(command + ["run", "--quiet", "--no-report"], cwd=folder)
+        Path(folder, "in", "one-more.csv").write_text("a,b\n1,2\n")
+        subprocess.run(["sleep", "0.2"])
+        measured(command + ["plan"], cwd=folder)
+        plan = statistics.median(measured(command + ["plan"], cwd=folder)[0] for _ in range(5))
+        run, mib, _ = measured(command + ["run", "--quiet", "--no-report"], cwd=folder)
+        nothing, _, _ = measured(command + ["run", "--quiet", "--no-report"], cwd=folder)
+        print(
+            f"\n{count} files: first run {first:.1f} s; one more: plan {plan:.2f} s, run {run:.1f} s and"
+            f" {mib:.0f} MiB; nothing to do {nothing:.2f} s.")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--admix", required=True)
     parser.add_argument("--counts", default="10,100,1000")
     parser.add_argument("--slow", type=int, default=100, help="DVC and redun up to so many stages")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--files", type=int, default=0, help="a folder of so many files")
     options = parser.parse_args()
     tools = [Admix(options.admix), Ninja(), Snakemake(), DVC(), Redun()]
     print("| stages | tool | first s | nothing to do s | ratio to admix | peak MiB |")
@@ -141,6 +199,9 @@ def main():
             print(
                 f"| {count} | {tool.name} | {first:.2f} | {seconds:.3f} | {seconds / ours:.1f}x | {mib:.0f} |",
                 flush=True)
+    one_changed(options.admix, max(map(int, options.counts.split(","))), options.repeat)
+    if options.files:
+        known_files(options.admix, options.files)
 
 
 if __name__ == "__main__":

@@ -63,16 +63,14 @@ package struct Engine: Sendable {
   /// The folder of the pipeline file.
   package let root: String
   private(set) var options: Options
+  let locator: SourceLocator
 
   package init(store: Store, root: String, options: Options = Options()) {
     self.store = store
     self.root = root
     self.options = options
     self.options.foreign.folder = root
-  }
-
-  var locator: SourceLocator {
-    SourceLocator(
+    locator = SourceLocator(
       root: root, distdirs: options.distdirs, store: store, allowsNetwork: options.allowsNetwork,
       searchPath: options.foreign.environment["PATH"] ?? "")
   }
@@ -152,7 +150,7 @@ package struct Engine: Sendable {
       stages: try ended.map { stage in
         (
           stage.record.name, stage.record.kind, stage.record.status.rawValue, stage.resultID,
-          try CanonicalJSON.encode(stage.record)
+          try stage.record.encoded()
         )
       })
     // A memo; a run that was done is done without it.

@@ -2,28 +2,44 @@ private import CCrypto
 
 /// SHA-256 of some content.
 package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
-  /// Always 32 bytes.
-  package let bytes: [UInt8]
+  // Big endian. Four words rather than an array: a hundred thousand of them in a table should not be as
+  // many allocations.
+  private let first: UInt64
+  private let second: UInt64
+  private let third: UInt64
+  private let fourth: UInt64
+
+  /// - Parameter raw: at least 32 bytes.
+  fileprivate init(raw: UnsafeRawBufferPointer) {
+    func word(_ at: Int) -> UInt64 {
+      UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+    }
+    (first, second, third, fourth) = (word(0), word(8), word(16), word(24))
+  }
 
   /// - Parameter bytes: exactly 32 of them, else nothing is made.
   package init?(bytes: some Collection<UInt8>) {
     guard bytes.count == 32 else { return nil }
-    self.bytes = Array(bytes)
+    let direct = bytes.withContiguousStorageIfAvailable { Digest(raw: UnsafeRawBufferPointer($0)) }
+    self = direct ?? Array(bytes).withUnsafeBytes { Digest(raw: $0) }
   }
 
   /// - Parameter hex: 64 hexadecimal digits, in either case.
   package init?(hex: some StringProtocol) {
-    let digits = Array(hex.utf8)
-    guard digits.count == 64 else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(32)
-    for index in stride(from: 0, to: 64, by: 2) {
-      guard let high = Self.nibble(digits[index]), let low = Self.nibble(digits[index + 1]) else {
-        return nil
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var count = 0
+    for digit in hex.utf8 {
+      guard count < 64, let value = Self.nibble(digit) else { return nil }
+      switch count / 16 {
+      case 0: words.0 = words.0 << 4 | UInt64(value)
+      case 1: words.1 = words.1 << 4 | UInt64(value)
+      case 2: words.2 = words.2 << 4 | UInt64(value)
+      default: words.3 = words.3 << 4 | UInt64(value)
       }
-      bytes.append(high << 4 | low)
+      count += 1
     }
-    self.bytes = bytes
+    guard count == 64 else { return nil }
+    (first, second, third, fourth) = words
   }
 
   /// The digest of these bytes.
@@ -34,19 +50,38 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   }
 
   /// The digest of this text in UTF-8.
-  package init(of text: String) { self.init(of: Array(text.utf8)) }
+  package init(of text: String) {
+    var hasher = DigestHasher()
+    hasher.update(text)
+    self = hasher.finish()
+  }
 
-  fileprivate init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+  /// 32 of them.
+  package var bytes: [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+      var at = 0
+      for word in [first, second, third, fourth] {
+        for shift in stride(from: 56, through: 0, by: -8) {
+          buffer[at] = UInt8(truncatingIfNeeded: word >> UInt64(shift))
+          at += 1
+        }
+      }
+      count = 32
+    }
+  }
 
   package var hex: String {
-    let digits = Array("0123456789abcdef".utf8)
-    var out: [UInt8] = []
-    out.reserveCapacity(64)
-    for byte in bytes {
-      out.append(digits[Int(byte >> 4)])
-      out.append(digits[Int(byte & 15)])
+    String(unsafeUninitializedCapacity: 64) { buffer in
+      var at = 0
+      for word in [first, second, third, fourth] {
+        for shift in stride(from: 60, through: 0, by: -4) {
+          let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+          buffer[at] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+          at += 1
+        }
+      }
+      return 64
     }
-    return String(decoding: out, as: UTF8.self)
   }
 
   /// The first 12 digits: enough to tell digests apart when people read them.
@@ -54,7 +89,7 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   package var description: String { hex }
 
   package static func < (a: Digest, b: Digest) -> Bool {
-    a.bytes.lexicographicallyPrecedes(b.bytes)
+    (a.first, a.second, a.third, a.fourth) < (b.first, b.second, b.third, b.fourth)
   }
 
   private static func nibble(_ byte: UInt8) -> UInt8? {
@@ -88,11 +123,17 @@ extension Digest: Codable {
 package struct DigestHasher: ~Copyable {
   private let context: OpaquePointer?
 
+  /// Looked up once: libcrypto would look for the fastest on every use.
+  private struct Method: @unchecked Sendable {
+    let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
+  }
+  private static let method = Method()
+
   package init() {
     context = EVP_MD_CTX_new()
     // Both calls fail only when memory is out, where nothing sensible is left to do.
     precondition(
-      context != nil && EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1,
+      context != nil && EVP_DigestInit_ex(context, Self.method.sha256 ?? EVP_sha256(), nil) == 1,
       "libcrypto cannot make a SHA-256 context")
   }
 
@@ -105,15 +146,22 @@ package struct DigestHasher: ~Copyable {
     if done == nil { Array(content).withUnsafeBytes { update($0) } }
   }
 
+  /// The text in UTF-8.
+  package mutating func update(_ text: String) {
+    var text = text
+    text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
+  }
+
   package mutating func update(_ content: UnsafeRawBufferPointer) {
     guard let base = content.baseAddress, content.count > 0 else { return }
     EVP_DigestUpdate(context, base, content.count)
   }
 
   package consuming func finish() -> Digest {
-    var bytes = [UInt8](repeating: 0, count: 32)
-    var length: UInt32 = 0
-    EVP_DigestFinal_ex(context, &bytes, &length)
-    return Digest(unchecked: bytes)
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { bytes in
+      var length: UInt32 = 0
+      EVP_DigestFinal_ex(context, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), &length)
+      return Digest(raw: UnsafeRawBufferPointer(bytes))
+    }
   }
 }

@@ -37,17 +37,16 @@ package struct Fingerprint: Hashable, Sendable, Codable {
     let sorted = components.sorted {
       ($0.kind.rawValue, $0.name, $0.value) < ($1.kind.rawValue, $1.name, $1.value)
     }
-    var hasher = DigestHasher()
-    hasher.update(Array("admix-fingerprint-1\n".utf8))
+    var encoded = Array("admix-fingerprint-1\n".utf8)
     for component in sorted {
       for text in [component.kind.rawValue, component.name, component.value] {
         // Length first, so that no two lists of texts encode alike.
-        withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { hasher.update($0) }
-        hasher.update(Array(text.utf8))
+        withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { encoded.append(contentsOf: $0) }
+        encoded.append(contentsOf: text.utf8)
       }
     }
     self.components = sorted
-    self.digest = hasher.finish()
+    self.digest = Digest(of: encoded)
   }
 }
 

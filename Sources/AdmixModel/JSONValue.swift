@@ -114,6 +114,12 @@ extension JSONValue {
 
   private static func write(_ value: String, to out: inout String) {
     out += "\""
+    // Most texts are plain ones, which need no look at each scalar.
+    if value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }) {
+      out += value
+      out += "\""
+      return
+    }
     for scalar in value.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""

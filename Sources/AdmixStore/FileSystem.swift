@@ -11,25 +11,29 @@ package struct FileSystem: Hashable {
     var length = -1
     var found: (type: String, options: Set<String>)?
     for line in mounts.split(separator: "\n") {
-      let halves = line.components(separatedBy: " - ")
-      let fields = halves[0].split(separator: " ")
-      guard halves.count == 2, fields.count > 5 else { continue }
-      let more = halves[1].split(separator: " ")
-      guard let type = more.first else { continue }
-      // Blanks and the like are written as octal numbers.
-      let point = fields[4].replacing(/\\([0-7]{3})/) { match in
-        UInt8(match.output.1, radix: 8).map { String(UnicodeScalar($0)) } ?? ""
-      }
+      let fields = line.split(separator: " ")
+      guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), dash + 1 < fields.count,
+        let last = fields.last
+      else { continue }
+      let point = Self.unescaped(fields[4])
       let holds = point == "/" || path == point || path.hasPrefix(point + "/")
       // The last of two at one place covers the first.
       guard holds, point.utf8.count >= length else { continue }
       length = point.utf8.count
-      let options = fields[5].split(separator: ",") + (more.last ?? "").split(separator: ",")
-      found = (String(type), Set(options.map(String.init)))
+      let options = fields[5].split(separator: ",") + last.split(separator: ",")
+      found = (String(fields[dash + 1]), Set(options.map(String.init)))
     }
     guard let found else { return nil }
     type = found.type
     options = found.options
+  }
+
+  /// Blanks and the like are written as octal numbers.
+  private static func unescaped(_ point: Substring) -> String {
+    if !point.utf8.contains(UInt8(ascii: "\\")) { return String(point) }
+    return String(point).replacing(/\\([0-7]{3})/) { match in
+      UInt8(match.output.1, radix: 8).map { String(UnicodeScalar($0)) } ?? ""
+    }
   }
 
   init?(of path: String) {

@@ -11,6 +11,17 @@ package struct FileIdentity: Hashable, Sendable {
   package var modified: Int64
   package var changed: Int64
 
+  package init(
+    path: String, device: Int64, inode: Int64, size: Int64, modified: Int64, changed: Int64
+  ) {
+    self.path = path
+    self.device = device
+    self.inode = inode
+    self.size = size
+    self.modified = modified
+    self.changed = changed
+  }
+
   /// - Parameter path: absolute; nothing is made when there is no readable regular file.
   package init?(path: String) {
     var status = stat()
@@ -29,7 +40,7 @@ package struct FileIdentity: Hashable, Sendable {
 
 extension Store {
   package func digest(of file: FileIdentity) throws -> Digest? {
-    try read { db in
+    try ask { db in
       try Data.fetchOne(
         db.cachedStatement(
           sql: """
@@ -41,34 +52,37 @@ extension Store {
     }
   }
 
-  /// The digests of those of these files that are remembered as they are.
-  package func digests(of files: [FileIdentity]) throws -> [FileIdentity: Digest] {
-    if files.count < 4 {
-      var all: [FileIdentity: Digest] = [:]
-      for file in files { all[file] = try digest(of: file) }
-      return all
+  /// What is remembered of each of these files, as they are; nil for the others.
+  package func digests(of files: [FileIdentity]) throws -> [Digest?] {
+    if files.count < 4 { return try files.map { try digest(of: $0) } }
+    var all = [Digest?](repeating: nil, count: files.count)
+    var order = Array(files.indices)
+    // Files of a folder come in order.
+    if zip(files, files.dropFirst()).contains(where: { !$0.path.precedesInBytes($1.path) }) {
+      order.sort { files[$0].path.precedesInBytes(files[$1].path) }
     }
-    let now = Dictionary(files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    var all: [FileIdentity: Digest] = [:]
-    let portion = 256
-    let marks = repeatElement("?", count: portion).joined(separator: ",")
-    for start in stride(from: 0, to: files.count, by: portion) {
-      var paths = files[start..<min(start + portion, files.count)].map(\.path)
-      paths += repeatElement(paths[0], count: portion - paths.count)
-      try read { db in
-        let rows = try Row.fetchCursor(
-          db.cachedStatement(
-            sql: """
-              SELECT path, dev, ino, size, mtime_ns, ctime_ns, digest FROM stat_memo
-              WHERE path IN (\(marks))
-              """), arguments: StatementArguments(paths))
-        while let row = try rows.next() {
-          guard let file = now[try row.value(0)] else { continue }
-          let known: [Int64] = try (1...5).map { try row.value($0) }
-          guard known == [file.device, file.inode, file.size, file.modified, file.changed] else {
-            continue
+    var next = 0
+    try ask { db in
+      // The memo is in the order of paths too, so one walk over both finds what they share.
+      let rows = try Row.fetchCursor(
+        db.cachedStatement(
+          sql: """
+            SELECT path, dev, ino, size, mtime_ns, ctime_ns, digest FROM stat_memo
+            WHERE path >= ? AND path <= ? ORDER BY path
+            """), arguments: [files[order[0]].path, files[order[order.count - 1]].path])
+      while next < order.count, let row = try rows.next() {
+        let path: String = try row.value(0)
+        while next < order.count, files[order[next]].path.precedesInBytes(path) { next += 1 }
+        // One file may be asked for twice.
+        while next < order.count, files[order[next]].path == path {
+          let file = files[order[next]]
+          if try row.value(1) == file.device, try row.value(2) == file.inode,
+            try row.value(3) == file.size, try row.value(4) == file.modified,
+            try row.value(5) == file.changed
+          {
+            all[order[next]] = Digest(bytes: try row.value(6, as: Data.self))
           }
-          all[file] = Digest(bytes: [UInt8](try row.value(6, as: Data.self)))
+          next += 1
         }
       }
     }

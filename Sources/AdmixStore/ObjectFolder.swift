@@ -14,21 +14,19 @@ package struct ObjectFolder: Sendable {
     holds = Holds(root: root)
   }
 
-  package func path(of digest: Digest) -> String { path(hex: digest.hex) }
-
-  private func path(hex: String) -> String {
-    "\(root)/objects/\(hex.prefix(2))/\(hex.dropFirst(2))"
+  package func path(of digest: Digest) -> String {
+    let hex = digest.hex
+    return "\(root)/objects/\(hex.prefix(2))/\(hex.dropFirst(2))"
   }
 
   /// Whether the bytes are there in full length; `verify` is what rehashes them.
   package func holds(_ artifact: Artifact) -> Bool {
-    holds(hex: artifact.digest.hex, bytes: artifact.bytes)
+    holds(artifact.digest, bytes: artifact.bytes)
   }
 
-  /// The same for a digest as text.
-  package func holds(hex: String, bytes: Int) -> Bool {
+  package func holds(_ digest: Digest, bytes: Int) -> Bool {
     var status = stat()
-    return stat(path(hex: hex), &status) == 0 && Int(status.st_size) == bytes
+    return stat(path(of: digest), &status) == 0 && Int(status.st_size) == bytes
   }
 
   /// Takes a finished file: digested, made durable, read-only, under its digest.

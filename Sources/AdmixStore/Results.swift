@@ -65,7 +65,8 @@ extension Store {
       let some = keys[start..<min(start + portion, keys.count)]
       // What is found is held from then on for the run at work.
       let found = try objects.holds.taking {
-        try read { db in try Self.results(db, some, padded: portion) }
+        // The gate, not a transaction, keeps what is found from being removed meanwhile.
+        try ask { db in try Self.results(db, some, padded: portion) }
       } holding: { found in
         found.values.flatMap { $0.outputs.values.joined().map(\.digest) }
       }
@@ -163,7 +164,7 @@ extension Store {
   package func content(of artifact: Artifact) throws -> Data {
     if isInline(artifact) {
       guard
-        let data = try read({ db in
+        let data = try ask({ db in
           try Data.fetchOne(
             db.cachedStatement(sql: "SELECT content FROM object WHERE digest = ?"),
             arguments: [Data(artifact.digest.bytes)])
@@ -309,7 +310,7 @@ extension Store {
 extension Store {
   /// The fingerprint digest of a stage's last success in a pipeline.
   package func lastKey(pipeline: String, stage: String) throws -> Digest? {
-    try read { db in
+    try ask { db in
       try Data.fetchOne(
         db.cachedStatement(
           sql: """

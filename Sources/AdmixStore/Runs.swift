@@ -46,12 +46,13 @@ extension Store {
         let run = try Int64.fetchOne(
           db, sql: "SELECT id FROM run WHERE uuid = ?", arguments: [uuid])
       else { return }
+      let insert = try db.cachedStatement(
+        sql: """
+          INSERT OR REPLACE INTO run_stage(run, ordinal, name, kind, status, action, result, body)
+          VALUES(?, ?, ?, ?, ?, (SELECT action FROM result WHERE id = ?), ?, ?)
+          """)
       for (ordinal, stage) in stages.enumerated() {
-        try db.execute(
-          sql: """
-            INSERT OR REPLACE INTO run_stage(run, ordinal, name, kind, status, action, result, body)
-            VALUES(?, ?, ?, ?, ?, (SELECT action FROM result WHERE id = ?), ?, ?)
-            """,
+        try insert.execute(
           arguments: [
             run, ordinal, stage.name, stage.kind, stage.status, stage.result, stage.result,
             String(decoding: stage.body, as: UTF8.self),

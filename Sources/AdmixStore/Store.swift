@@ -227,6 +227,18 @@ package final class Store: Sendable {
     }
   }
 
+  /// Reads with a single statement, or where nobody can be between two.
+  ///
+  /// A statement sees one state as it is, and the transaction that `read` puts around several costs more
+  /// than finding a row.
+  func ask<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    do { return try Self.patiently { try database.unsafeRead(body) } } catch let error
+      as DatabaseError
+    {
+      throw Self.words(error, root + "/store.db")
+    }
+  }
+
   func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
     writes.add(1, ordering: .relaxed)
     do {

@@ -38,7 +38,7 @@ struct Admix: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     CrashPoint.arm(ProcessInfo.processInfo.environment)
     do {
-      var command = try parseAsRoot()
+      var command = try parsed()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -52,5 +52,17 @@ struct Admix: AsyncParsableCommand {
       if code == .success { Terminal.out(text + "\n") } else { Terminal.error(text + "\n") }
       Foundation.exit(code == .validationFailure ? 2 : code.rawValue)
     }
+  }
+
+  /// What the arguments ask for.
+  ///
+  /// ArgumentParser looks at every command before it looks at the arguments, which takes longer than
+  /// finding out that a run has nothing to do. So the one that is named is asked first, and where it
+  /// does not understand, all are, for the right words.
+  private static func parsed() throws -> any ParsableCommand {
+    let words = CommandLine.arguments.dropFirst()
+    let named = configuration.subcommands.first { $0.configuration.commandName == words.first }
+    if let named, let command = try? named.parseAsRoot(Array(words.dropFirst())) { return command }
+    return try parseAsRoot()
   }
 }

@@ -37,6 +37,16 @@ struct RunTests {
     #expect(again["b"]?.artifacts == first["b"]?.artifacts)
   }
 
+  @Test func recordsOfStagesAreReadBackAsTheyWere() async throws {
+    _ = try await laboratory.run(chain())
+    // Known, cut off, executed, with a gate, with a file, and not asked for.
+    for text in [chain(), chain(by: 12), chain(most: 1)] {
+      for stage in try await laboratory.run(text).record.stages {
+        #expect(try CanonicalJSON.decode(StageRecord.self, from: stage.encoded()) == stage)
+      }
+    }
+  }
+
   struct Edit: Sendable, CustomTestStringConvertible {
     var what: String
     var stages: String

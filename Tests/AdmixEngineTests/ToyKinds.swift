@@ -90,7 +90,7 @@ struct Scale: StageKind {
           step: "times", parameters: ["line": .string(String($0)), "by": .int(Int64(by))],
           expectedRows: 1)
       })
-    let values = results.map { $0.value.int ?? 0 }
+    let values = results.map { $0.value.json.int ?? 0 }
     let lines = values.map { "\($0)" }.joined(separator: "\n")
     let rest = "\(values.reduce(0, +) % modulo)"
     return StageOutputs([

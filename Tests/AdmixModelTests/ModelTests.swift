@@ -34,6 +34,20 @@ struct ModelTests {
       Digest(hex: String(hex.dropLast())) == nil && Digest(hex: "zz" + hex.dropFirst(2)) == nil)
   }
 
+  @Test func digestsKeepTheirBytesAndOrder() {
+    forEverySeed(200) { random in
+      let bytes = (0..<2).map { _ in
+        (0..<32).map { _ in UInt8.random(in: 0...1, using: &random) * 255 }
+      }
+      let digests = bytes.compactMap { Digest(bytes: $0) }
+      return digests.map(\.bytes) == bytes
+        && digests.map(\.hex).compactMap { Digest(hex: $0) } == digests
+        && (digests[0] < digests[1]) == bytes[0].lexicographicallyPrecedes(bytes[1])
+        && (digests[0] == digests[1]) == (bytes[0] == bytes[1])
+    }
+    #expect(Digest(bytes: [1, 2]) == nil)
+  }
+
   @Test func digestsDoNotDependOnThePieces() {
     forEverySeed(50) { random in
       let bytes = (0..<Int.random(in: 0...500, using: &random)).map { _ in
@@ -86,6 +100,34 @@ struct ModelTests {
   ])
   func readsAndWritesJSON(text: String, canonical: String) throws {
     #expect(try JSONValue(parsing: text).text == canonical)
+  }
+
+  @Test(arguments: [
+    #"{}"#, #"{"a":1}"#, #"{"a":{"b":[1,{"c":"}"}]},"d":"x:,\"y","e":null}"#, #"{"":[],"z":"\\"}"#,
+  ])
+  func takesObjectsApartWithoutReadingThem(text: String) throws {
+    let whole = try #require(JSONValue(parsing: text).object)
+    let parts = try #require(EncodedJSON.members(of: text))
+    #expect(parts.mapValues(\.json) == whole)
+    #expect(EncodedJSON(members: parts).json == .object(whole))
+    #expect(EncodedJSON(members: parts).text == JSONValue.object(whole).text)
+  }
+
+  @Test(arguments: ["", "{", "[1]", #"{"a":"#, #"{"a":1"#, #"{"a":[1}"#, #"{"a"}"#, "null"])
+  func refusesToTakeApartWhatIsNoObject(text: String) {
+    // What passes is read as nothing, and never past the end.
+    #expect(EncodedJSON.members(of: text)?.values.allSatisfy { $0.json == .null } ?? true)
+  }
+
+  @Test func namesAreOrderedByTheirBytes() {
+    let names = [
+      "", "a", "a/b", "a.b", "ab", "b", "Z", "\u{e9}", "e\u{301}", "\u{10000}", "\u{ffff}",
+    ]
+    for a in names {
+      for b in names {
+        #expect(a.precedesInBytes(b) == a.utf8.lexicographicallyPrecedes(b.utf8))
+      }
+    }
   }
 
   @Test func refusesWhatIsNotJSON() {

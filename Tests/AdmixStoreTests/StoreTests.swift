@@ -122,6 +122,31 @@ struct StoreTests {
     withExtendedLifetime(alive) {}
   }
 
+  @Test func remembersManyDigestsInAnyOrder() throws {
+    let store = try Store(root: root)
+    let names = ["b", "a", "a/b", "a.b", "Z", "\u{e9}", "zz", "c"]
+    let files = names.map { name in
+      FileIdentity(
+        path: "/x/" + name, device: 1, inode: 2, size: Int64(name.utf8.count), modified: 3,
+        changed: 4)
+    }
+    // Half are remembered; one of these as it was before.
+    let known = Set(["a", "a.b", "Z", "zz"])
+    try store.remember(
+      files.filter { known.contains(String($0.path.dropFirst(3))) }.map {
+        (Digest(of: $0.path), $0)
+      })
+    var asked = files + [files[1]]
+    asked[6].size += 1
+    let expected: [Digest?] = asked.enumerated().map { index, file in
+      index != 6 && known.contains(String(file.path.dropFirst(3))) ? Digest(of: file.path) : nil
+    }
+    #expect(try store.digests(of: asked) == expected)
+    #expect(try store.digests(of: Array(asked.reversed())) == Array(expected.reversed()))
+    #expect(try store.digests(of: Array(asked.prefix(2))) == Array(expected.prefix(2)))
+    #expect(try store.digests(of: []) == [])
+  }
+
   @Test func remembersDigestsByIdentity() throws {
     let store = try Store(root: root)
     try folder.write("abc", to: "a")

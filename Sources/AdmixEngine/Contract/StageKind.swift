@@ -134,7 +134,7 @@ package struct TaskRequest: Sendable {
   ///
   /// Stage options that matter to the step go in here; the task's fingerprint sees only this, so a
   /// step is not redone for an option it does not read.
-  package var parameters: JSONValue
+  package var parameters: EncodedJSON
   /// By name, in order.
   package var inputs: [String: [Artifact]]
   /// Source files the step reads, re-identified after it ends.
@@ -143,7 +143,7 @@ package struct TaskRequest: Sendable {
   package var expectedRows: Int?
 
   package init(
-    step: String, parameters: JSONValue = .null, inputs: [String: [Artifact]] = [:],
+    step: String, parameters: EncodedJSON = .null, inputs: [String: [Artifact]] = [:],
     files: [SourceFile] = [], expectedRows: Int? = nil
   ) {
     self.step = step
@@ -152,22 +152,39 @@ package struct TaskRequest: Sendable {
     self.files = files
     self.expectedRows = expectedRows
   }
+
+  @_disfavoredOverload
+  package init(
+    step: String, parameters: JSONValue, inputs: [String: [Artifact]] = [:],
+    files: [SourceFile] = [], expectedRows: Int? = nil
+  ) {
+    self.init(
+      step: step, parameters: EncodedJSON(parameters), inputs: inputs, files: files,
+      expectedRows: expectedRows)
+  }
 }
 
 /// What a task gave: artifacts by name, in order.
 package struct TaskOutputs: Hashable, Sendable, Codable {
   package var artifacts: [String: [Artifact]]
   /// A small result for `drive`, kept with the task; large ones belong in an artifact.
-  package var value: JSONValue
+  package var value: EncodedJSON
   /// What people should know, though the task did not fail.
   package var warnings: [Diagnostic]
 
   package init(
-    _ artifacts: [String: [Artifact]] = [:], value: JSONValue = .null, warnings: [Diagnostic] = []
+    _ artifacts: [String: [Artifact]] = [:], value: EncodedJSON = .null, warnings: [Diagnostic] = []
   ) {
     self.artifacts = artifacts
     self.value = value
     self.warnings = warnings
+  }
+
+  @_disfavoredOverload
+  package init(
+    _ artifacts: [String: [Artifact]] = [:], value: JSONValue, warnings: [Diagnostic] = []
+  ) {
+    self.init(artifacts, value: EncodedJSON(value), warnings: warnings)
   }
 }
 

@@ -293,16 +293,6 @@ extension StageOutputs {
   }
 }
 
-extension Artifact {
-  fileprivate init?(json: JSONValue) {
-    guard let kind = json["kind"]?.string.flatMap(Kind.init),
-      let digest = json["digest"]?.string.flatMap({ Digest(hex: $0) }),
-      let bytes = json["bytes"]?.int
-    else { return nil }
-    self.init(kind: kind, digest: digest, bytes: bytes, rows: json["rows"]?.int)
-  }
-}
-
 extension Store {
   /// What a stage gave; a result that cannot be read, damaged or from another time, is none and will be
   /// made anew.

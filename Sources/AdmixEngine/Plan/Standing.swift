@@ -8,21 +8,24 @@ import Foundation
 ///
 /// With it a run that does nothing reads no YAML, computes no fingerprint and writes nothing. It is left
 /// behind by runs that wrote anyway, and losing it costs time alone.
-package struct Standing: Sendable, Codable {
+package struct Standing: Sendable {
   /// Files that must be as they were: those of the pipeline, sources, deliveries.
-  private var paths: [String] = []
-  /// Device, inode, size, modified and changed of each, in this order.
-  private var identities: [Int64] = []
-  /// Sources that more than one file answers to, with a digest of their names.
-  private var listings: [Listing] = []
-  /// Digests of values from the environment.
-  private var environment: [String: String] = [:]
-  private var objects: [String] = []
-  private var sizes: [Int] = []
-  /// What the run would say.
-  package let message: Message
+  private var files: Set<FileIdentity> = []
+  /// Objects with their lengths.
+  private var objects: [Digest: Int] = [:]
+  fileprivate var rest: Rest
 
-  private struct Listing: Hashable, Sendable, Codable {
+  /// What there is little of.
+  fileprivate struct Rest: Sendable, Codable {
+    /// Sources that more than one file answers to, with a digest of their names.
+    var listings: [Listing] = []
+    /// Digests of values from the environment.
+    var environment: [String: String] = [:]
+    /// What the run would say.
+    var message: Message
+  }
+
+  fileprivate struct Listing: Hashable, Sendable, Codable {
     var location: String
     var endings: [String]
     var isProgram: Bool
@@ -33,6 +36,43 @@ package struct Standing: Sendable, Codable {
     /// The record without stages that there is nothing to tell about.
     package var record: RunRecord
     package var counts: [String: Int]
+  }
+}
+
+extension Standing {
+  /// The numbers as they are: a thousand stages rest on thousands of them, and as text they would take
+  /// longer to read than to check.
+  fileprivate func encoded() throws -> Data {
+    var bytes = ByteWriter()
+    bytes.write(try CanonicalJSON.encode(rest))
+    bytes.write(files.count)
+    for file in files {
+      bytes.write(file.path)
+      for number in [file.device, file.inode, file.size, file.modified, file.changed] {
+        bytes.write(number)
+      }
+    }
+    bytes.write(objects.count)
+    for (digest, size) in objects {
+      bytes.write(Data(digest.bytes))
+      bytes.write(size)
+    }
+    return bytes.data
+  }
+
+  fileprivate init(encoded: Data) throws {
+    var bytes = ByteReader(encoded)
+    rest = try CanonicalJSON.decode(Rest.self, from: bytes.data())
+    for _ in 0..<(try bytes.count()) {
+      files.insert(
+        FileIdentity(
+          path: try bytes.text(), device: try bytes.int64(), inode: try bytes.int64(),
+          size: try bytes.int64(), modified: try bytes.int64(), changed: try bytes.int64()))
+    }
+    for _ in 0..<(try bytes.count()) {
+      guard let digest = Digest(bytes: try bytes.data()) else { throw DamagedBytes() }
+      objects[digest] = try bytes.int()
+    }
   }
 }
 
@@ -56,7 +96,7 @@ extension Standing {
   ///   moment ago.
   init?(
     _ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord, _ question: Question,
-    _ store: Store, root: String
+    _ store: Store, _ locator: SourceLocator, root: String
   ) throws {
     var told = record
     told.run = ""
@@ -71,56 +111,53 @@ extension Standing {
       if stage.status == .executed { stage.status = .cached }
       return stage
     }
-    message = Message(
-      record: told,
-      counts: Dictionary(grouping: record.stages) { stage in
-        (stage.status == .executed ? .cached : stage.status).rawValue
-      }.mapValues(\.count))
+    rest = Rest(
+      message: Message(
+        record: told,
+        counts: Dictionary(grouping: record.stages) { stage in
+          (stage.status == .executed ? .cached : stage.status).rawValue
+        }.mapValues(\.count)))
 
     for path in graph.spec.files {
       guard let identity = FileIdentity(path: path), identity.isSettled(at: question.readAt) else {
         return nil
       }
-      add(identity)
+      files.insert(identity)
     }
     let declared = graph.stages.flatMap { $0.kind.foreignCode?.environment ?? [] }
     let setting = ForeignSetting(environment: question.environment)
-    for name in graph.spec.environment + declared { environment[name] = setting.digest(of: name) }
+    for name in graph.spec.environment + declared {
+      rest.environment[name] = setting.digest(of: name)
+    }
     var listed: Set<Listing> = []
     for case (let stage, let entry?) in zip(graph.stages, planned) {
       for (request, found) in zip(stage.kind.sources, entry.sources) {
         if request.location.contains("://") { continue }
         let identities = found.compactMap { FileIdentity(path: $0.path) }
-        let digests = try store.digests(of: identities)
+        let digests = try locator.digests(of: identities)
         guard identities.count == found.count,
-          zip(identities, found).allSatisfy({ digests[$0] == $1.digest })
+          zip(digests, found).allSatisfy({ $0 == $1.digest })
         else { return nil }
-        for identity in identities { add(identity) }
+        files.formUnion(identities)
         if request.isProgram || found.count != 1 || found[0].name != request.location {
           let listing = Listing(
             location: request.location, endings: request.endings, isProgram: request.isProgram,
             names: Self.digest(found.map { request.isProgram ? $0.path : $0.name }))
           // A thousand stages may run one program.
-          if listed.insert(listing).inserted { listings.append(listing) }
+          if listed.insert(listing).inserted { rest.listings.append(listing) }
         }
       }
       for delivery in entry.outputs?.deliveries ?? [] {
         guard let identity = FileIdentity(path: root + "/" + delivery.path),
           try store.digest(of: identity) == delivery.artifact.digest
         else { return nil }
-        add(identity)
+        files.insert(identity)
       }
       guard let result = entry.result else { continue }
       for artifact in result.outputs.values.joined() where !store.isInline(artifact) {
-        objects.append(artifact.digest.hex)
-        sizes.append(artifact.bytes)
+        objects[artifact.digest] = artifact.bytes
       }
     }
-  }
-
-  private mutating func add(_ file: FileIdentity) {
-    paths.append(file.path)
-    identities += [file.device, file.inode, file.size, file.modified, file.changed]
   }
 
   private static func digest(_ names: [String]) -> Digest {
@@ -130,16 +167,10 @@ extension Standing {
   /// Whether everything outside the database is as it was.
   func holds(_ locator: SourceLocator, _ store: Store, environment values: [String: String]) -> Bool
   {
-    guard identities.count == 5 * paths.count, objects.count == sizes.count else { return false }
-    for (index, path) in paths.enumerated() {
-      guard let now = FileIdentity(path: path),
-        [now.device, now.inode, now.size, now.modified, now.changed]
-          .elementsEqual(identities[5 * index..<5 * index + 5])
-      else { return false }
-    }
+    guard files.allSatisfy({ FileIdentity(path: $0.path) == $0 }) else { return false }
     let setting = ForeignSetting(environment: values)
-    for (name, digest) in environment where setting.digest(of: name) != digest { return false }
-    for listing in listings {
+    for (name, digest) in rest.environment where setting.digest(of: name) != digest { return false }
+    for listing in rest.listings {
       let request = SourceRequest(
         location: listing.location, digest: nil, span: SourceSpan(file: "", line: 1, column: 1),
         endings: listing.endings, isProgram: listing.isProgram)
@@ -147,7 +178,7 @@ extension Standing {
         return false
       }
     }
-    return zip(objects, sizes).allSatisfy { store.objects.holds(hex: $0, bytes: $1) }
+    return objects.allSatisfy { store.objects.holds($0, bytes: $1) }
   }
 }
 
@@ -155,21 +186,21 @@ extension Engine {
   /// Keeps what was found out, so that the next run with nothing to do is told at once.
   func keepStanding(_ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord) throws {
     guard let question = options.question, record.stages.allSatisfy({ $0.status != .failed }),
-      let standing = try Standing(graph, planned, record, question, store, root: root)
+      let standing = try Standing(graph, planned, record, question, store, locator, root: root)
     else { return }
     let results = planned.compactMap { $0?.result?.id }
     try store.remember(
       standing: question.key, pipeline: graph.spec.name, results: results,
-      successes: results.count, body: CanonicalJSON.encode(standing))
+      successes: results.count, body: standing.encoded())
   }
 
   /// What a run would say that has nothing to do, where that is known without a look at the pipeline.
   ///
   package func standing(_ question: Standing.Question) throws -> Standing.Message? {
     guard let body = try store.standing(for: question.key),
-      let standing = try? CanonicalJSON.decode(Standing.self, from: body),
+      let standing = try? Standing(encoded: body),
       standing.holds(locator, store, environment: question.environment)
     else { return nil }
-    return standing.message
+    return standing.rest.message
   }
 }

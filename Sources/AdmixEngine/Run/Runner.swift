@@ -71,7 +71,7 @@ struct Runner: Sendable {
         return Ended(record: record)
       }
       do {
-        var ended = try await carryOut(stage, board, &record)
+        var ended = try await carryOut(stage, board, &record, isFirst: attempt == 1)
         ended.record.seconds = (ContinuousClock.now - begin).seconds
         return ended
       } catch {
@@ -97,11 +97,11 @@ struct Runner: Sendable {
   }
 
   /// - Parameter record: takes what is known by then also where the stage fails.
-  private func carryOut(_ stage: Graph.Stage, _ board: Board, _ record: inout StageRecord)
-    async throws -> Ended
-  {
+  private func carryOut(
+    _ stage: Graph.Stage, _ board: Board, _ record: inout StageRecord, isFirst: Bool
+  ) async throws -> Ended {
     // Everything before this stage has ended, so what it rests on is known by now.
-    var planned = try plannedNow(stage, board)
+    var planned = try plannedNow(stage, board, isFirst: isFirst)
     record.sources = Array(planned.sources.joined())
     record.why = planned.why
     guard let fingerprint = planned.fingerprint else {
@@ -186,7 +186,14 @@ struct Runner: Sendable {
   }
 
   /// What the plan said, if all that the stage rests on went as planned; else what is to be said now.
-  private func plannedNow(_ stage: Graph.Stage, _ board: Board) throws -> Plan.Stage {
+  private func plannedNow(_ stage: Graph.Stage, _ board: Board, isFirst: Bool) throws -> Plan.Stage
+  {
+    // One that waited for nobody was looked at a moment ago, and may have a hundred thousand files.
+    if isFirst, let entry = plan[stage.name], entry.action == .run, entry.fingerprint != nil,
+      stage.inputs.isEmpty, stage.after.isEmpty
+    {
+      return entry
+    }
     if let entry = plan[stage.name], entry.action == .hit,
       stage.inputs.allSatisfy({ input in
         board[input.stage]?.planned?.outputs?.artifacts[input.output]

@@ -94,15 +94,14 @@ final class SharedResults: Sendable {
       var findings = await cache.results(for: some, .task, at: place) { finding in
         let all = Set(finding.outputs.values.joined())
         guard finding.kind == kind,
-          let outputs = try? CanonicalJSON.decode(TaskOutputs.self, from: finding.body)
+          let outputs = try? TaskOutputs(recorded: finding.body)
         else { return false }
         return all.isSuperset(of: outputs.artifacts.values.joined())
       }
       for index in findings.indices { findings[index].run = run }
       try store.commit(findings)
       for finding in findings {
-        all[finding.fingerprint.digest] = try? CanonicalJSON.decode(
-          TaskOutputs.self, from: finding.body)
+        all[finding.fingerprint.digest] = try? TaskOutputs(recorded: finding.body)
       }
     }
     if !all.isEmpty { tasks.withLock { $0[stage.name, default: 0] += all.count } }

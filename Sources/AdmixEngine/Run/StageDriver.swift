@@ -159,7 +159,7 @@ struct StageDriver: StageContext {
     if run.isForced(stageName) { return keys.map { _ in nil } }
     let results = try run.store.results(for: keys.map(\.digest))
     return keys.map { key in
-      results[key.digest].flatMap { try? CanonicalJSON.decode(TaskOutputs.self, from: $0.body) }
+      results[key.digest].flatMap { try? TaskOutputs(recorded: $0.body) }
     }
   }
 
@@ -194,7 +194,7 @@ struct StageDriver: StageContext {
         Finding(
           keys[index], scope: .task, kind: stage.description.name,
           outputs: outputs.filter { !$0.value.isEmpty }, contents: delivery.contents,
-          body: try CanonicalJSON.encode(delivery.outputs), run: run.uuid))
+          body: try delivery.outputs.recorded(), run: run.uuid))
     }
     try run.store.commit(findings)
     run.shared?.share(findings.map(\.fingerprint.digest), of: stageName)

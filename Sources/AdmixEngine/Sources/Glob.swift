@@ -1,3 +1,4 @@
+import AdmixModel
 import Foundation
 
 /// File names by pattern: `*` and `?` within a name, `[a-z]` sets, `**` for any folders.
@@ -8,7 +9,7 @@ enum Glob {
     let parts = pattern.split(separator: "/").map(String.init)
     var found: Set<String> = []
     walk(isAbsolute ? "/" : root, shown: isAbsolute ? "/" : "", parts[...], &found)
-    return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return found.sorted { $0.precedesInBytes($1) }
   }
 
   private static func walk(

@@ -8,6 +8,7 @@ extension SourceLocator {
   /// not do, and costs one `stat` when it is known. Behind a version manager's shim, which chooses the
   /// program when it is run, it is the shim's digest that counts.
   func program(_ request: SourceRequest) throws -> [SourceFile] {
+    if let files = memo.program(request.location) { return files }
     let path = try found(request.location, request)
     var files = [try identify(name: request.location, path: path, at: request.span)]
     let settings =
@@ -30,6 +31,7 @@ extension SourceLocator {
         files.append(try identify(name: name, path: script, at: request.span))
       }
     }
+    memo.keep(files, of: request.location)
     return files
   }
 

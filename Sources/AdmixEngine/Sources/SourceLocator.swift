@@ -13,6 +13,7 @@ package struct SourceLocator: Sendable {
   private let distdirs: [String]
   private let store: Store
   private let allowsNetwork: Bool
+  let memo = SourceMemo()
 
   package init(
     root: String, distdirs: [String], store: Store, allowsNetwork: Bool, searchPath: String = ""
@@ -98,12 +99,10 @@ package struct SourceLocator: Sendable {
     }
     guard isFolder.boolValue else { return [location] }
     let prefix = location.hasSuffix("/") ? location : location + "/"
-    let names =
-      ((try? FileManager.default.contentsOfDirectory(atPath: absolute(location, root))) ?? [])
-      .filter { name in
-        !name.hasPrefix(".") && isFile(absolute(prefix + name, root))
-          && (request.endings.isEmpty || request.endings.contains { name.hasSuffix(".\($0)") })
-      }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let names = FolderListing.files(in: absolute(location, root)).filter { name in
+      !name.hasPrefix(".")
+        && (request.endings.isEmpty || request.endings.contains { name.hasSuffix(".\($0)") })
+    }.sorted { $0.precedesInBytes($1) }
     guard !names.isEmpty else {
       throw TaskFailure(
         .error(
@@ -138,23 +137,24 @@ package struct SourceLocator: Sendable {
       }
       return identity
     }
-    let known = try store.digests(of: identities)
-    let unknown = identities.indices.filter { known[identities[$0]] == nil }
+    let known = try digests(of: identities)
+    let unknown = identities.indices.filter { known[$0] == nil }
     let read = Mutex<[Int: Reading]>([:])
     DispatchQueue.concurrentPerform(iterations: unknown.count) { position in
       let reading = Reading(identities[unknown[position]])
       read.withLock { $0[unknown[position]] = reading }
     }
     let readings = read.withLock { $0 }
-    try store.remember(
-      unknown.compactMap { index in
-        guard let reading = readings[index], reading.isSettled, let digest = reading.digest else {
-          return nil
-        }
-        return (digest, identities[index])
-      })
+    let settled: [(digest: Digest, file: FileIdentity)] = unknown.compactMap { index in
+      guard let reading = readings[index], reading.isSettled, let digest = reading.digest else {
+        return nil
+      }
+      return (digest, identities[index])
+    }
+    try store.remember(settled)
+    memo.keep(settled)
     return try files.indices.map { index in
-      guard let digest = known[identities[index]] ?? readings[index]?.digest else {
+      guard let digest = known[index] ?? readings[index]?.digest else {
         let reason = readings[index].map { String(cString: strerror($0.error)) }
         throw TaskFailure(
           .error("AX0404", at: span, "'\(files[index].name)' cannot be read", cause: reason),
@@ -164,6 +164,18 @@ package struct SourceLocator: Sendable {
         path: files[index].path, name: files[index].name, digest: digest,
         bytes: Int(identities[index].size))
     }
+  }
+
+  /// The digest of each of these files where it is known without reading it.
+  func digests(of files: [FileIdentity]) throws -> [Digest?] {
+    var known = memo.digests(of: files)
+    let others = files.indices.filter { known[$0] == nil }
+    if others.isEmpty { return known }
+    let remembered = try store.digests(of: others.map { files[$0] })
+    for (index, digest) in zip(others, remembered) { known[index] = digest }
+    memo.keep(
+      zip(others, remembered).compactMap { index, digest in digest.map { ($0, files[index]) } })
+    return known
   }
 
   /// A file read once to the end.

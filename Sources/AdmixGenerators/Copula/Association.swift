@@ -96,10 +96,10 @@ struct Association {
   }
 
   mutating func merge(_ other: Association) throws {
-    guard other.cells.count == cells.count else { throw DamagedStatistics() }
+    guard other.cells.count == cells.count else { throw DamagedBytes() }
     rows += other.rows
     for index in cells.indices {
-      guard other.cells[index].count == cells[index].count else { throw DamagedStatistics() }
+      guard other.cells[index].count == cells[index].count else { throw DamagedBytes() }
       for k in cells[index].indices {
         let (sum, overflow) = cells[index][k].addingReportingOverflow(other.cells[index][k])
         if overflow { throw TooManyRows() }
@@ -117,7 +117,7 @@ struct Association {
     rows = try reader.int64()
     for index in cells.indices {
       let list = try reader.int64s()
-      guard list.count == cells[index].count else { throw DamagedStatistics() }
+      guard list.count == cells[index].count else { throw DamagedBytes() }
       cells[index] = list
     }
   }

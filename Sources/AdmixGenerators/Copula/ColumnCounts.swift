@@ -71,7 +71,7 @@ enum ColumnCounts {
     case 1: self = .numeric(try NumericCounts(from: &reader))
     case 2: self = .coded(counts: try reader.int64s(), missing: try reader.int64())
     case 3: self = .texts(try TextCounts(from: &reader))
-    default: throw DamagedStatistics()
+    default: throw DamagedBytes()
     }
   }
 }
@@ -280,6 +280,6 @@ struct TextCounts {
     counts = try reader.int64s()
     missing = try reader.int64()
     isComplete = try reader.int() == 1
-    guard counts.count == texts.count else { throw DamagedStatistics() }
+    guard counts.count == texts.count else { throw DamagedBytes() }
   }
 }

@@ -183,7 +183,7 @@ private struct MergedCounts {
       }
     case .coded(let next, let missing):
       if let before = coded {
-        guard before.counts.count == next.count else { throw DamagedStatistics() }
+        guard before.counts.count == next.count else { throw DamagedBytes() }
         coded = (zip(before.counts, next).map { $0 + $1 }, before.missing + missing)
       } else {
         coded = (next, missing)

@@ -1,3 +1,4 @@
+import AdmixModel
 /// How often each number occurs: exact up to a limit of distinct values, then a summary of quantiles.
 ///
 /// Above the limit, neighbouring rare values are counted together under the largest of them, so the
@@ -115,7 +116,7 @@ struct ValueCounts: Equatable {
     values = try reader.doubles()
     counts = try reader.int64s()
     guard values.count == counts.count, counts.allSatisfy({ $0 > 0 }) else {
-      throw DamagedStatistics()
+      throw DamagedBytes()
     }
   }
 }

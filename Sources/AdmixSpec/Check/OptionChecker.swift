@@ -169,7 +169,7 @@ struct OptionChecker {
         return nil
       }
     case .path, .column, .expression, .edge:
-      guard !text.isEmpty, !text.contains("\0") else { return wrong(node, type, place) }
+      guard !text.isEmpty, !text.utf8.contains(0) else { return wrong(node, type, place) }
     default: break
     }
     if case .edge(let kind) = type {

@@ -146,7 +146,8 @@ struct Loader {
     let entries: [Node]
     if case .list(let items) = node.value { entries = items } else { entries = [node] }
     for entry in entries {
-      guard let text = entry.text, !text.isEmpty, !text.contains("\0"), !text.contains("${") else {
+      guard let text = entry.text, !text.isEmpty, !text.utf8.contains(0), !text.contains("${")
+      else {
         report.note(
           .error(
             "AX0124", at: entry.span, "'include' takes paths, as they are",

@@ -132,7 +132,7 @@ final class Scope {
   }
 
   private func checkKey(_ member: Node.Member) {
-    guard member.key.contains("${") else { return }
+    guard Template.isTemplate(member.key) else { return }
     report.note(
       .error(
         "AX0246", at: member.keySpan, "a key cannot be made with '${…}'",

@@ -61,7 +61,7 @@ extension Generate {
       outputs.artifacts[table.name] = try stage.artifacts.publish(
         manifest, kind: .dataset, rows: manifest.rows)
       for result in mine {
-        guard let found = SampleParameters.acceptance(result.value) else { continue }
+        guard let found = SampleParameters.acceptance(result.value.json) else { continue }
         if acceptance == nil { acceptance = found } else { acceptance?.add(found) }
       }
     }

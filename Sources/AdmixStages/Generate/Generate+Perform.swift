@@ -146,7 +146,7 @@ final class PreparedSamplers: Sendable {
     -> any RowSampler
   {
     // All that a sampler is made from, but not the rows it is asked for.
-    var members = request.parameters.object ?? [:]
+    var members = request.parameters.json.object ?? [:]
     for name in ["from", "to", "table"] { members[name] = nil }
     let model = request.inputs["model"]?.first?.digest.hex ?? ""
     let key = model + JSONValue.object(members).text

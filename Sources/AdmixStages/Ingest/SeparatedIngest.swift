@@ -18,15 +18,21 @@ struct SeparatedIngest {
 
   func outputs() async throws -> StageOutputs {
     let (format, declared, span) = kind.options
+    func scan(_ known: CSVKnowledge) throws -> EncodedJSON {
+      try .init(
+        encoding: ScanParameters(dialect: format.dialect, known: known, encoding: format.encoding))
+    }
+    var tabbed = format.known
+    if tabbed.delimiter == nil { tabbed.delimiter = 0x09 }
+    // Encoded once: there may be a hundred thousand files.
+    let (plain, tabs) = (try scan(format.known), try scan(tabbed))
     let scans = try await stage.run(
       files.map { file in
-        var known = format.known
-        if known.delimiter == nil, format.kind(of: file.name) == .tsv { known.delimiter = 0x09 }
-        let parameters = ScanParameters(
-          dialect: format.dialect, known: known, encoding: format.encoding)
-        return TaskRequest(step: "scan", parameters: try .init(encoding: parameters), files: [file])
+        TaskRequest(
+          step: "scan", parameters: format.kind(of: file.name) == .tsv ? tabs : plain, files: [file]
+        )
       })
-    let found = try scans.map { try $0.value.decoded(ScanResult.self) }
+    let found = try scans.values(ScanResult.self)
     guard let first = found.first, let firstFile = files.first else {
       throw TaskFailure(.error("AX0402", at: span, "there is no file to read"), reason: .input)
     }
@@ -48,20 +54,24 @@ struct SeparatedIngest {
       return CSVColumnPlan(
         name: names[index], type: types[index], declared: column?.type, format: column?.format)
     }
+    let columns = try EncodedJSON(encoding: plans)
+    var dialects: [CSVDialect: EncodedJSON] = [:]
     var requests: [TaskRequest] = []
     // By request: the file, and how many of its records come before.
     var places: [(file: Int, before: Int)] = []
     for (index, result) in found.enumerated() {
       var before = 0
+      let dialect = try dialects[result.sketch.dialect] ?? .init(encoding: result.sketch.dialect)
+      dialects[result.sketch.dialect] = dialect
       for range in result.ranges where range.records > 0 {
         places.append((index, before))
         before += range.records
         requests.append(
-          try request(files[index], scans[index], result.sketch.dialect, range, plans))
+          try request(files[index], scans[index], dialect, range, columns))
       }
     }
     var pieces = try await stage.run(requests)
-    var summaries = try pieces.map { try $0.value.decoded(ReadResult.self) }
+    var summaries = try pieces.values(ReadResult.self)
     let total = Self.merged(summaries, names.count)
     let final = plans.indices.map { index in
       var plan = plans[index]
@@ -152,13 +162,16 @@ struct SeparatedIngest {
   }
 
   private func request(
-    _ file: SourceFile, _ scan: TaskOutputs, _ dialect: CSVDialect, _ range: CSVRange,
-    _ plans: [CSVColumnPlan]
+    _ file: SourceFile, _ scan: TaskOutputs, _ dialect: EncodedJSON, _ range: CSVRange,
+    _ columns: EncodedJSON
   ) throws -> TaskRequest {
-    let parameters = ReadParameters(dialect: dialect, range: range, columns: plans)
+    // A `ReadParameters`, of which most is the same for all.
+    let parameters = EncodedJSON(members: [
+      "dialect": dialect, "range": try .init(encoding: range), "columns": columns,
+    ])
     let plain = scan.artifacts["plain"] ?? []
     return TaskRequest(
-      step: "read", parameters: try .init(encoding: parameters),
+      step: "read", parameters: parameters,
       inputs: plain.isEmpty ? [:] : ["plain": plain], files: [file], expectedRows: range.records)
   }
 

@@ -41,7 +41,7 @@ struct TableIngest {
     }
     let surveys = try await stage.run(
       files.map { TaskRequest(step: "survey", parameters: try parameters($0, nil), files: [$0]) })
-    let found = try surveys.map { try $0.value.decoded(SurveyResult.self) }
+    let found = try surveys.values(SurveyResult.self)
     guard let first = found.first, let firstFile = files.first else {
       throw TaskFailure(
         .error("AX0402", at: kind.options.span, "there is no file to read"), reason: .input)
@@ -68,7 +68,7 @@ struct TableIngest {
           step: "table", parameters: try parameters(file, schema), files: [file],
           expectedRows: survey.rows)
       })
-    let results = try tables.map { try $0.value.decoded(TableResult.self) }
+    let results = try tables.values(TableResult.self)
     let rejects = zip(files, results).flatMap { file, result in
       result.rejects.map { (file: file.name, row: $0) }
     }

@@ -153,7 +153,7 @@ package struct Transform: StageKind {
     var report = Diagnostics()
     var schema = operations.reduce(manifest.schema) { $1.schema(after: $0, report: &report) }
     // Categories that came about in a partition join those of the others.
-    let found = try results.map { try $0.value.decoded(RowsResult.self) }
+    let found = try results.values(RowsResult.self)
     for index in schema.columns.indices where schema.columns[index].type == .category {
       schema.columns[index].categories = found.reduce(schema.columns[index].categories) {
         $1.categories.indices.contains(index)

@@ -4,6 +4,7 @@ import ArgumentParser
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "check",
     abstract: "Say everything that is wrong with a pipeline file; runs nothing.")
 
   @OptionGroup var pipeline: PipelineArguments

@@ -6,6 +6,7 @@ import ArgumentParser
 
 struct Diff: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "diff",
     abstract:
       "Say what differs between two runs: spec, inputs, metrics, gates, outputs, durations.",
     discussion:

@@ -4,6 +4,7 @@ import Foundation
 
 struct Init: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "init",
     abstract: "Write a first pipeline that runs as it is.")
 
   @Argument(help: "The folder; made if it is not there.", completion: .directory) var folder = "."

@@ -12,6 +12,7 @@ struct Lineage: AsyncParsableCommand {
   }
 
   static let configuration = CommandConfiguration(
+    commandName: "lineage",
     abstract: "Say what came from what: stages, columns, files and digests.",
     discussion:
       "What is looked for is a stage, 'stage.output', 'stage.column' or 'stage.output.column', the first digits of a digest, or the path of a source or an exported file. See docs/lineage.md."

@@ -8,6 +8,7 @@ import Foundation
 
 struct Reference: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "reference",
     abstract: "Print the reference of stage kinds, generators, metrics and commands as Markdown.")
 
   @Argument(help: "The page, such as ingest or metrics; all of them unless given.") var page:

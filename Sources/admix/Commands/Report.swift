@@ -8,6 +8,7 @@ import Foundation
 
 struct Report: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "report",
     abstract: "Write the report of a run as one HTML page.")
 
   @OptionGroup var pipeline: PipelineArguments

@@ -10,6 +10,7 @@ import Synchronization
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Run what is not known yet, to the end.")
 
   @OptionGroup var pipeline: PipelineArguments

@@ -8,6 +8,7 @@ import Foundation
 
 struct Runs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "runs",
     abstract: "List the runs of a pipeline, newest first.")
 
   @OptionGroup var pipeline: PipelineArguments

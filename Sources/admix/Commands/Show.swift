@@ -8,6 +8,7 @@ import Foundation
 
 struct Show: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "show",
     abstract: "Show what a stage gave: rows of a dataset, a check, a model.")
 
   @OptionGroup var pipeline: PipelineArguments

@@ -6,6 +6,7 @@ import ArgumentParser
 
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "status",
     abstract: "Say whether what is there is what the file says.")
 
   @OptionGroup var pipeline: PipelineArguments

@@ -136,6 +136,7 @@ struct TraceCommand: AsyncParsableCommand {
 
 struct Forget: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "forget",
     abstract:
       "Say what has to be done to forget rows of a source: what reruns, what is stale, what the store keeps. Changes nothing."
   )

@@ -6,6 +6,7 @@ import ArgumentParser
 
 struct Verify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "verify",
     abstract:
       "Rehash everything in the store; set aside what is damaged, so that a run makes it anew.")
 

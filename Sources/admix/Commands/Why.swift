@@ -7,6 +7,7 @@ import ArgumentParser
 
 struct Why: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "why",
     abstract: "Say why a stage would run, or why it would not.",
     discussion:
       "One line for each root cause, with the stages between. With --run it tells of a run that is over."
