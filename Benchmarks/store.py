@@ -82,10 +82,12 @@ def main():
         connection.commit()
         connection.close()
         dry = best(f"{admix} gc --dry-run", folder)
-        gc = best(f"{admix} gc", folder, times=1)
+        measured = subprocess.run(
+            ["/usr/bin/time", "-f", "%e %M", admix, "gc"], cwd=folder, capture_output=True, text=True)
+        gc, peak = (float(word) for word in measured.stderr.split()[-2:])
         again = best(f"{admix} gc", folder)
         print(f"gc of {options.results} results with a file each: dry run {dry:.2f} s, "
-              f"gc {gc:.2f} s, again {again:.2f} s")
+              f"gc {gc:.2f} s and {peak / 1024:.0f} MiB, again {again:.2f} s")
 
 
 main()
