@@ -153,6 +153,7 @@ package struct Engine: Sendable {
           try stage.record.encoded()
         )
       })
+    record.tell(try store.determinism(ofRun: uuid))
     // A memo; a run that was done is done without it.
     if !control.wantsToStop { try? keepStanding(graph, ended.map(\.planned), record) }
     CrashPoint.runEnded.pass()
@@ -262,6 +263,7 @@ package struct Engine: Sendable {
     record.stages = try store.stages(ofRun: row.uuid).compactMap {
       try? CanonicalJSON.decode(StageRecord.self, from: $0.body)
     }
+    record.tell(try store.determinism(ofRun: row.uuid))
     return record
   }
 
@@ -276,12 +278,28 @@ package struct Engine: Sendable {
   }
 
   /// The state as the plan finds it, as the record of a run that did nothing.
-  package func present(_ graph: Graph) throws -> RunRecord { present(graph, try plan(graph)) }
+  package func present(_ graph: Graph) throws -> RunRecord {
+    try present(graph, try plan(graph))
+  }
 
-  func present(_ graph: Graph, _ plan: Plan) -> RunRecord {
-    RunRecord(
+  func present(_ graph: Graph, _ plan: Plan) throws -> RunRecord {
+    var record = RunRecord(
       run: "", pipeline: graph.spec.name, description: graph.spec.description,
       seed: graph.spec.seed, started: Date().timeIntervalSince1970, seconds: 0, status: .succeeded,
       stages: zip(graph.stages, plan.stages).map(Self.unchanged))
+    let known = try store.determinism(of: plan.stages.compactMap { $0.fingerprint?.digest })
+    record.tell(
+      Dictionary(
+        plan.stages.compactMap { stage in
+          stage.fingerprint.flatMap { known[$0.digest] }.map { (stage.name, $0) }
+        }
+      ) { first, _ in first })
+    return record
+  }
+
+  /// What doing its tasks twice has shown of a stage as it is planned; nil where nobody checked.
+  package func determinism(of stage: Plan.Stage) throws -> Determinism? {
+    guard let key = stage.fingerprint?.digest else { return nil }
+    return try store.determinism(of: [key])[key]
   }
 }

@@ -47,6 +47,12 @@ struct Marker {
   }
 
   func dropTables() throws {
+    // What never came to a result is told of as long as the run that found it so.
+    try db.execute(
+      sql: """
+        DELETE FROM determinism WHERE key NOT IN (SELECT key FROM action)
+        AND run NOT IN (SELECT uuid FROM run)
+        """)
     for table in [
       "keep_result", "keep_object", "gone_run", "record_run", "record_result", "held",
     ] { try db.execute(sql: "DROP TABLE temp.\(table)") }

@@ -60,5 +60,11 @@ enum StoreSchema {
     CREATE INDEX action_part_digest ON action_part(value) WHERE class IN ('input', 'file');
     CREATE INDEX run_stage_action ON run_stage(action, run);
     """,
+    """
+    -- What doing tasks twice showed, by fingerprint; of a stage, the sum over its tasks.
+    CREATE TABLE determinism(
+      key BLOB PRIMARY KEY, run TEXT NOT NULL, tasks INTEGER NOT NULL, same INTEGER NOT NULL,
+      different INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    """,
   ]
 }

@@ -31,6 +31,22 @@ struct LineageStoreTests {
         contents: [artifact.digest: data], body: Data("{}".utf8), run: run))
   }
 
+  @Test func remembersWhatWasDoneTwice() throws {
+    let store = try Store(root: folder.path + "/store")
+    let (one, two, stage) = (Digest(of: "1"), Digest(of: "2"), Digest(of: "stage"))
+    try store.recordDeterminism(of: stage, tasks: [one, two], run: "r1")
+    #expect(try store.determinism(of: [one, stage]).isEmpty)
+    try store.recordRepetitions([one: true], run: "r1")
+    try store.recordDeterminism(of: stage, tasks: [one, two], run: "r1")
+    #expect(
+      try store.determinism(of: [stage])[stage] == Determinism(tasks: 2, same: 1, different: 0))
+    // A proof stays one, whatever is seen later.
+    for isSame in [false, true] { try store.recordRepetitions([two: isSame], run: "r2") }
+    try store.recordDeterminism(of: stage, tasks: [one, two], run: "r2")
+    let known = try store.determinism(of: [stage])[stage]
+    #expect(known == Determinism(tasks: 2, same: 1, different: 1) && known?.isRefuted == true)
+  }
+
   @Test func tellsWhoMadeAndWhoUsed() throws {
     let store = try Store(root: folder.path + "/store")
     try store.beginRun(uuid: "r1", pipeline: "p", body: Data("{}".utf8))

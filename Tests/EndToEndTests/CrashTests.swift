@@ -134,6 +134,15 @@ struct CrashTests {
     try checkAfterwards(product, point.rawValue, findsDamage: scenario.findsDamage)
   }
 
+  /// What later versions remember is remembered in a store that version 1 made.
+  @Test func remembersChecksInAStoreOfVersion1() throws {
+    let product = try Self.project(withStore: true)
+    #expect(!(try product.admix("lineage").out.contains("deterministic")))
+    let run = try product.admix("run", "--no-report", "--force", "all", "--check-determinism")
+    #expect(run.code == 0, "\(run.err)")
+    #expect(try product.admix("lineage").out.contains("checked deterministic ("))
+  }
+
   /// A crash in the middle of a migration leaves the old version or the new one.
   @Test(arguments: [CrashPoint.migrateInside, .migrateDone])
   func aMigrationIsWholeOrNot(point: CrashPoint) throws {

@@ -141,6 +141,25 @@ struct GauntletTests {
       "printf 'echo n > \"$2\"; date +%%N >> \"$2\"\\n' > a.sh; run --check-determinism; is $code 10; says \"stage 'a' is not deterministic\""
     ),
     Scenario(
+      "no sandbox is said once a run",
+      "run --force all --no-sandbox; is \"$(ran)\" abc; is \"$(grep -c AX0870 log)\" 1"),
+    Scenario(
+      "what a check found is remembered",
+      """
+      tell() { { command admix lineage a; command admix why a; command admix lineage --format prov; } > log; }
+      command admix lineage a > log; ! grep -q determinis log
+      run --force all --check-determinism; is $code 0; tell; is "$(grep -c 'checked deterministic' log)" 3
+      command admix lineage --format openlineage > log; says '"deterministic":true'
+      command admix why a --run latest > log; says 'checked deterministic (1 task done twice)'
+      command admix show a.x > log; says 'a: checked deterministic'
+      command admix report -o r.html >/dev/null; grep -q 'checked deterministic' r.html
+      run; is "$(ran)" ''; says 'nothing to do'
+      printf 'echo n > "$2"; date +%%N >> "$2"\\n' > a.sh; run --check-determinism; is $code 10
+      command admix why a --run latest > log; says 'not deterministic: outputs differ'
+      run; is $code 0; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3; is "$(grep -c 'checked deterministic' log)" 2
+      command admix gc --keep-runs 1 >/dev/null; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3
+      """),
+    Scenario(
       "an input removed from the spec",
       "sed -i 's/\\[a.sh, in.csv\\]/[a.sh]/' pipeline.yaml; printf 'printf \"n\\\\n7\\\\n\" > \"$2\"\\n' > a.sh; run; is \"$(ran)\" abc; is \"$(tail -n 1 out/c.csv)\" 14"
     ),

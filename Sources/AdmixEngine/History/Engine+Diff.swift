@@ -37,7 +37,7 @@ extension Engine {
   /// What the file says now and what of it is made, for a comparison.
   package func compared(_ graph: Graph) throws -> ComparedRun {
     let plan = try plan(graph)
-    let record = present(graph, plan)
+    let record = try present(graph, plan)
     var parts: [String: [Fingerprint.Component]] = [:]
     for stage in graph.stages {
       parts[stage.name] = Planner.ownComponents(of: stage, spec: graph.spec)

@@ -142,7 +142,8 @@ package struct ArtifactLineage {
     return LineageAnswer.Maker(
       pipeline: stage?.pipeline, stage: stage?.name, kind: making.action.kind, output: output,
       isTask: making.action.scope == .task, run: making.action.run ?? "",
-      made: making.action.created ?? Date(timeIntervalSince1970: 0))
+      made: making.action.created ?? Date(timeIntervalSince1970: 0),
+      determinism: try store.determinism(ofAction: making.action.id))
   }
 
   /// What was asked once for an answer: an artifact is come upon by every one of its users.

@@ -13,6 +13,9 @@ package struct AttestationCheck: Sendable {
     package var stage: String?
     package var run: String
     package var dependencies: Int
+    /// What doing tasks of the export twice has shown. The statement cannot say it: it is the same bytes
+    /// for the same inputs, checked or not.
+    package var determinism: Determinism?
   }
 
   /// Why it does not hold, with how bad it is.
@@ -102,7 +105,8 @@ package struct AttestationCheck: Sendable {
       if outputs[Store.deliveriesPort]?.contains(where: { $0.digest == own }) == true {
         return Finding(
           subject: statement.subject, digest: statement.digest, pipeline: recorded?.pipeline,
-          stage: recorded?.stage, run: run, dependencies: statement.dependencies.count)
+          stage: recorded?.stage, run: run, dependencies: statement.dependencies.count,
+          determinism: try store.determinism(ofAction: making.action.id))
       }
     }
     if !differences.isEmpty {

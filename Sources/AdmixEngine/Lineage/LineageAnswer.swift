@@ -30,6 +30,8 @@ package struct LineageAnswer: Hashable, Sendable {
     /// Nil where the stage as such is meant.
     package var output: String?
     package var artifact: Artifact?
+    /// What doing its tasks twice has shown; nil where nobody checked.
+    package var determinism: Determinism?
   }
 
   /// The stage, or task, of an artifact, as the store remembers it.
@@ -44,6 +46,8 @@ package struct LineageAnswer: Hashable, Sendable {
     package var made: Date
     /// How many runs had it, made or found; nil where nobody counted.
     package var runs: Int? = nil
+    /// What doing its tasks twice has shown; nil where nobody checked.
+    package var determinism: Determinism?
   }
 
   package struct Edge: Hashable, Sendable {

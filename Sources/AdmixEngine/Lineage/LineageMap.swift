@@ -107,7 +107,7 @@ extension Engine {
   package func lineage(_ graph: Graph) throws -> LineageMap {
     let plan = try plan(graph)
     return LineageMap(
-      present(graph, plan), graph: graph, store: store,
+      try present(graph, plan), graph: graph, store: store,
       deliveries: Dictionary(
         plan.stages.map { ($0.name, $0.outputs?.deliveries ?? []) }
       ) { first, _ in first },

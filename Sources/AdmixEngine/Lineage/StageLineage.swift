@@ -60,7 +60,8 @@ extension LineageMap {
     .stage(
       .init(
         name: stage.name, kind: stage.kind, output: output,
-        artifact: (output ?? stage.outputs.first).flatMap { stage.artifacts[$0] }))
+        artifact: (output ?? stage.outputs.first).flatMap { stage.artifacts[$0] },
+        determinism: stage.determinism))
   }
 }
 

@@ -68,6 +68,18 @@ package struct StageRecord: Hashable, Sendable, Codable {
   package var off: String?
   /// For one that failed: what it would have been made from, but for the files.
   package var tried: [Fingerprint.Component]?
+  /// What doing tasks twice has shown; nil where nobody checked.
+  package var determinism: Determinism?
+}
+
+extension RunRecord {
+  /// Fills in what is known of stages by now, in whichever run they were checked.
+  mutating func tell(_ known: [String: Determinism]) {
+    if known.isEmpty { return }
+    for index in stages.indices {
+      if let found = known[stages[index].name] { stages[index].determinism = found }
+    }
+  }
 }
 
 package struct TaskCounts: Hashable, Sendable, Codable {

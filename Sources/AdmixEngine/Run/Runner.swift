@@ -141,7 +141,9 @@ struct Runner: Sendable {
         planned.outputs = stored.outputs
         planned.result = stored.result
         record.tasks = stored.tasks
+        record.determinism = try determinism(fingerprint.digest)
       } catch {
+        record.determinism = try? determinism(fingerprint.digest)
         try? run.store.dropLease(fingerprint.digest, run: run.uuid)
         throw error
       }
@@ -176,6 +178,11 @@ struct Runner: Sendable {
     }
     record.tried = nil
     return Ended(record: record, planned: planned, resultID: planned.result?.id)
+  }
+
+  /// What doing tasks twice has shown by now, where that is what this run does.
+  private func determinism(_ key: Digest) throws -> Determinism? {
+    run.checksDeterminism ? try run.store.determinism(of: [key])[key] : nil
   }
 
   /// The stages before this one that ran and gave what they gave before.
@@ -300,7 +307,8 @@ struct Runner: Sendable {
     let driver = StageDriver(
       stageName: stage.name, inputs: inputs, inputNames: names, sources: planned.sources,
       seed: Planner.seed(stage, graph.spec), salt: Planner.salt(stage),
-      pipeline: Planner.facts(graph, stage) { board[$0]?.planned }, stage: stage, run: run,
+      pipeline: Planner.facts(graph, stage) { board[$0]?.planned }, stage: stage,
+      key: fingerprint.digest, run: run,
       own: own, contents: contents, control: control(of: stage))
     let outputs = try await stage.kind.drive(driver)
     for name in outputs.artifacts.keys where !stage.kind.outputs.contains(name) {

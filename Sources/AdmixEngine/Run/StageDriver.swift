@@ -16,6 +16,8 @@ struct StageDriver: StageContext {
   let pipeline: PipelineFacts
 
   let stage: Graph.Stage
+  /// The stage's fingerprint.
+  let key: Digest
   let run: ActiveRun
   let own: WorkerArtifacts
   let contents: StageContents
@@ -64,7 +66,7 @@ struct StageDriver: StageContext {
           let sample = done.filter {
             $0.index == distinct.first || keys[$0.index].digest.bytes[0] % 8 == 0
           }
-          try await repeated(sample, requests)
+          try await repeated(sample, requests, keys)
         }
         try commit(done, requests, keys)
         for (index, delivery) in done {
@@ -76,6 +78,9 @@ struct StageDriver: StageContext {
         failure = failure ?? TaskFailure(wrapping: error)
         control.stop()
       }
+    }
+    if run.checksDeterminism {
+      try run.store.recordDeterminism(of: key, tasks: contents.allTasks, run: run.uuid)
     }
     if let failure { throw failure }
     return try requests.indices.map { index in
@@ -114,13 +119,18 @@ struct StageDriver: StageContext {
 
   /// Does a sample of tasks once more, and compares what they give.
   private func repeated(
-    _ sample: [(index: Int, delivery: TaskDelivery)], _ requests: [TaskRequest]
+    _ sample: [(index: Int, delivery: TaskDelivery)], _ requests: [TaskRequest],
+    _ keys: [Fingerprint]
   ) async throws {
+    var isSame: [Digest: Bool] = [:]
     let again = run(sample.map { task(requests[$0.index], control, isSilent: true) })
     var failure: TaskFailure?
     while let some = await again.next() {
       for item in some {
         let (index, delivery) = sample[item.position]
+        if case .success(let other) = item.result {
+          isSame[keys[index].digest] = other.outputs == delivery.outputs
+        }
         switch item.result {
         case .failure(let one): failure = failure ?? one
         case .success(let other) where other.outputs != delivery.outputs:
@@ -135,6 +145,7 @@ struct StageDriver: StageContext {
         }
       }
     }
+    try run.store.recordRepetitions(isSame, run: run.uuid)
     if let failure { throw failure }
   }
 

@@ -30,7 +30,7 @@ extension RunDocument {
           sources: stage.sources.map { .init(name: $0.name, digest: $0.digest) },
           gates: stage.gates, warnings: stage.warnings + stage.failure,
           report: stage.artifacts["report"].flatMap(report), files: stage.files,
-          fromCache: stage.fromCache)
+          fromCache: stage.fromCache, determinism: stage.determinism)
       })
   }
 }

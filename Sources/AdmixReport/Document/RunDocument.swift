@@ -36,12 +36,14 @@ package struct RunDocument: Hashable, Sendable, Codable {
     package var files: [String]
     /// What came from the shared cache; nil where nothing did.
     package var fromCache: FromCache?
+    /// What doing its tasks twice has shown; nil where nobody checked.
+    package var determinism: Determinism?
 
     package init(
       name: String, kind: String, status: String, why: [Change] = [], seconds: Double = 0,
       inputs: [Input] = [], outputs: [Output] = [], sources: [Source] = [],
       gates: [GateResult] = [], warnings: [Diagnostic] = [], report: CheckReport? = nil,
-      files: [String] = [], fromCache: FromCache? = nil
+      files: [String] = [], fromCache: FromCache? = nil, determinism: Determinism? = nil
     ) {
       self.name = name
       self.kind = kind
@@ -56,6 +58,7 @@ package struct RunDocument: Hashable, Sendable, Codable {
       self.report = report
       self.files = files
       self.fromCache = fromCache
+      self.determinism = determinism
     }
 
     /// How many rows the primary dataset has.

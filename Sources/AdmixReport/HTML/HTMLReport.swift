@@ -196,6 +196,8 @@ package enum HTMLReport {
         case "skipped": "something before it did not finish"
         default: ""
         }
+      let checked: HTML =
+        stage.determinism.map { "<div>\(DeterminismText.words($0))</div>" } ?? ""
       let causes = stage.why.map { change -> HTML in "<div>\(change.sentence)</div>" }
       let outputs = stage.outputs.map { output -> HTML in
         let rows = output.rows.map { ", " + Numbers.count($0, "row") } ?? ""
@@ -206,7 +208,7 @@ package enum HTMLReport {
       }
       return """
         <tr><td><b>\(stage.name)</b><div class="soft">\(stage.kind)</div></td><td data-label="status">\(tag(stage.status))</td>\
-        <td data-label="why" class="why">\(why)\(causes)\(stage.warnings.map(problem))</td>\
+        <td data-label="why" class="why">\(why)\(causes)\(checked)\(stage.warnings.map(problem))</td>\
         <td data-label="took" class="num">\(stage.status == "executed" || stage.status == "failed" ? Numbers.seconds(stage.seconds) : "")</td>\
         <td data-label="outputs">\(outputs)</td></tr>
         """

@@ -101,6 +101,15 @@ package struct OpenLineage {
         "2-0-2/OpenLineage.json#/$defs/RunFacet",
         ["reused": true, "description": "the result was known; nothing ran"])
     }
+    if let found = stage.determinism {
+      facets["admix_determinism"] = facet(
+        "2-0-2/OpenLineage.json#/$defs/RunFacet",
+        [
+          "deterministic": .bool(!found.isRefuted), "tasks": JSONValue(found.tasks),
+          "same": JSONValue(found.same), "different": JSONValue(found.different),
+          "description": .string(DeterminismText.words(found)),
+        ])
+    }
     return event(
       outcome.rawValue, time, run: runID(stage.name), runFacets: facets, job: job(stage),
       inputs: inputs(stage, isOver: true), outputs: outcome == .complete ? outputs(stage) : [])

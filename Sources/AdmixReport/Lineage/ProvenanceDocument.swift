@@ -67,6 +67,9 @@ package struct ProvenanceDocument {
       "prov:label": .string("\(map.record.pipeline): \(stage.name)"),
       "admix:kind": .string(stage.kind), "admix:status": .string(stage.status.rawValue),
     ]
+    if let found = stage.determinism {
+      members["admix:determinism"] = .string(DeterminismText.words(found))
+    }
     if stage.status == .cached {
       // Only its end was written down by the run that did it.
       if let end = made?.created { members["prov:endTime"] = Self.time(end.timeIntervalSince1970) }

@@ -111,6 +111,7 @@ package enum LineageText {
       let rows = stage.artifact?.rows.map { ", " + Numbers.count($0, "row") } ?? ""
       let digest = stage.artifact.map { "  " + $0.digest.short } ?? ""
       return place(stage.name, stage.output) + " (\(stage.kind)\(rows))" + digest
+        + (stage.determinism.map { ", " + DeterminismText.words($0) } ?? "")
     case .column(let stage, let output, let name, let type):
       return "\(place(stage, output)).\(name)" + (type.map { "  \($0.rawValue)" } ?? "")
     case .whole(let stage, let output, let isTable):
@@ -144,8 +145,9 @@ package enum LineageText {
     let pipeline = maker.pipeline.map { " of \($0)" } ?? ""
     let times = maker.runs.map { $0 > 1 ? ", in \($0) runs so far" : "" } ?? ""
     let now = isPresent ? "" : "; not part of the present plan"
+    let checked = maker.determinism.map { "; " + DeterminismText.words($0) } ?? ""
     return
-      "made by \(stage)\(pipeline) in run \(maker.run.prefix(8)), \(PlanText.time(maker.made.timeIntervalSince1970))\(times)\(now)\n"
+      "made by \(stage)\(pipeline) in run \(maker.run.prefix(8)), \(PlanText.time(maker.made.timeIntervalSince1970))\(times)\(now)\(checked)\n"
   }
 
   // MARK: Graphs
@@ -236,6 +238,7 @@ package enum LineageText {
         "type": "stage", "stage": .string(stage.name), "stageKind": .string(stage.kind),
         "output": JSONValue(stage.output),
         "artifact": stage.artifact.map { .object(json($0)) } ?? .null,
+        "determinism": DeterminismText.json(stage.determinism),
       ]
     case .column(let stage, let output, let name, let type):
       return [
@@ -271,6 +274,7 @@ package enum LineageText {
       "kind": .string(maker.kind), "output": .string(maker.output), "isTask": .bool(maker.isTask),
       "run": .string(maker.run), "made": .string(PlanText.time(maker.made.timeIntervalSince1970)),
       "runs": maker.runs.map { JSONValue($0) } ?? .null,
+      "determinism": DeterminismText.json(maker.determinism),
     ])
   }
 }

@@ -184,6 +184,7 @@ package enum PlanText {
         ?? .null,
       "files": .array(stage.files.map { .string($0) }),
       "diagnostics": .array((stage.warnings + stage.failure).map(json)),
+      "determinism": DeterminismText.json(stage.determinism),
       "cache": stage.fromCache.map { shared in
         .object([
           "whole": .bool(shared.isWhole), "tasks": JSONValue(shared.tasks),

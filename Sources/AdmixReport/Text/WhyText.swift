@@ -33,19 +33,23 @@ package enum WhyText {
       return "\(name) was not in run \(run.run.prefix(8))\n"
     }
     let place = "in run \(run.run.prefix(8)), \(PlanText.time(run.started))"
-    let why = lines(chains(of: name, in: run))
+    let why =
+      lines(chains(of: name, in: run))
+      + (stage.determinism.map { "  \(DeterminismText.words($0))\n" } ?? "")
     switch stage.status {
     case .executed: return "\(name) ran \(place)\n" + why
     case .failed:
       return "\(name) ran and failed \(place)\n" + why
         + stage.failure.map { "  it failed: \($0.fact) [\($0.code)]\n" }.joined()
     case .cached:
+      let checked = stage.determinism.map { "  \(DeterminismText.words($0))\n" } ?? ""
       let cut = (stage.cutOff ?? []).map { "'\($0)' ran and gave what it gave before" }
       return "\(name) was known \(place)\n"
         + (cut.isEmpty
           ? "  because nothing it rests on differed from when it was made\n"
           : cut.map { "  because \($0)\n" }.joined())
         + stage.why.map { "  put back, because \($0.sentence)\n" }.joined()
+        + checked
     case .gated:
       let parents = run.ancestors(of: name)
       let gates = run.stages.filter { parents.contains($0.name) }.flatMap { parent in

@@ -161,6 +161,7 @@ struct Lineage: AsyncParsableCommand {
         stage.sources.map { .object(["name": .string($0.name), "digest": .string($0.digest.hex)]) }
       ),
       "files": .array(stage.files.map { .string($0) }),
+      "determinism": DeterminismText.json(stage.determinism),
     ])
   }
 

@@ -121,13 +121,14 @@ struct Verify: AsyncParsableCommand {
           "digest": .string(finding.digest.hex), "pipeline": JSONValue(finding.pipeline),
           "stage": JSONValue(finding.stage), "run": .string(finding.run),
           "dependencies": JSONValue(finding.dependencies),
+          "determinism": DeterminismText.json(finding.determinism),
         ]).pretty + "\n")
     } else {
       let stage = finding.stage.map { "'\($0)'" } ?? "an export"
       let pipeline = finding.pipeline.map { " of \($0)" } ?? ""
       Terminal.out(
         "\(finding.subject) is what \(stage)\(pipeline) made in run \(finding.run.prefix(8)), from \(Numbers.count(finding.dependencies, "source"))\n"
-      )
+          + DeterminismText.line(finding.stage ?? "the export", finding.determinism))
     }
   }
 }

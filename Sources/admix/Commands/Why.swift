@@ -36,6 +36,8 @@ struct Why: AsyncParsableCommand {
       Terminal.out(PlanText.json(planned, plan, graph).pretty + "\n")
     } else {
       Terminal.out(WhyText.text(planned, plan, graph))
+      let found = try Session.open(pipeline) { try engine.determinism(of: planned) }
+      if let found { Terminal.out("  \(DeterminismText.words(found))\n") }
       if planned.action == .hit || planned.action == .restore {
         let runs = try Session.open(pipeline) { try engine.history(graph.spec.name) }
         Terminal.out(WhyText.lastStart(of: stage.name, in: runs))
