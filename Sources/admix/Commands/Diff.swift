@@ -3,6 +3,7 @@ import AdmixModel
 import AdmixReport
 import AdmixStore
 import ArgumentParser
+import Foundation
 
 struct Diff: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,20 +15,35 @@ struct Diff: AsyncParsableCommand {
   )
 
   @OptionGroup var pipeline: PipelineArguments
-  @Argument(help: "The runs, the earlier one first.") var runs: [String]
+  @Argument(help: "The runs, the earlier one first; alone they are of the pipeline.yaml in this folder.")
+  var runs: [String] = []
   @OptionGroup var store: StoreArguments
   @Flag(help: "Prints a line for each kind of difference.") var stat = false
   @Flag(help: "Prints Markdown, for a pull request.") var markdown = false
   @Flag(help: "Ends with 5 when something differs; times do not count.") var exitCode = false
 
   func validate() throws {
-    if runs.count > 2 { throw ValidationError("diff takes one run or two.") }
+    let runs = asked.runs
+    if !(1...2).contains(runs.count) { throw ValidationError("diff takes one run or two.") }
     if [stat, markdown, pipeline.json].count(where: { $0 }) > 1 {
       throw ValidationError("--stat, --markdown and --json are three forms; choose one.")
     }
   }
 
+  /// What the first name is: a run, where there is no such file and the name does not look like one.
+  private var asked: (pipeline: PipelineArguments, runs: [String]) {
+    let name = pipeline.file
+    let isFile =
+      FileManager.default.fileExists(atPath: name) || name.contains("/")
+      || name.hasSuffix(".yaml") || name.hasSuffix(".yml")
+    if isFile { return (pipeline, runs) }
+    var usual = pipeline
+    usual.file = "pipeline.yaml"
+    return (usual, [name] + runs)
+  }
+
   func run() async throws {
+    let (pipeline, runs) = asked
     let graph = try pipeline.graph()
     let engine = try store.engine(pipeline, onlyAsks: true)
     // What the file says now comes after every run.
