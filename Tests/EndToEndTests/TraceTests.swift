@@ -130,6 +130,7 @@ struct TraceTests {
     for least in [1, 2] {
       try product.write(pipeline(least), to: "pipeline.yaml")
       #expect(try product.admix("run", "--quiet").code == 0)
+      if least == 1 { #expect(try product.admix("tag", "latest", "v1.0").code == 0) }
     }
     func holding() throws -> Set<String> {
       let objects = product.folder.appendingPathComponent(".admix/objects")
@@ -151,7 +152,11 @@ struct TraceTests {
       #expect(plan["trace"]?["subject"]?["records"]?.array?.first?["row"] == 23)
       #expect(plan["runs"]?.array?.count == 2)
       #expect(plan["reruns"]?.array?.count == 6)
+      // The older of the two, which gave other exports.
+      #expect(plan["runs"]?.array?.map { $0["tags"]?.array ?? [] } == [[], ["v1.0"]])
     }
+    let words = try product.admix("forget", "pipeline.yaml", "people", "--where", "name=zq7person")
+    #expect(words.out.contains("tagged v1.0"), "\(words.out)")
     try product.write(text.replacing("zq7person,3,b\n", with: ""), to: "people.csv")
     #expect(try product.admix("run", "--quiet").code == 0)
     #expect(try holding() == before)

@@ -31,6 +31,8 @@ package struct ForgetPlan: Hashable, Sendable, Codable {
     package var pipeline: String
     package var started: Double
     package var status: String
+    /// The names it was given, which keep it from `gc`.
+    package var tags: [String]
   }
 
   package var trace: Trace
@@ -129,11 +131,16 @@ extension Engine {
       ForgetPlan.Rerun(
         stage: $0.name, kind: $0.description.name, isTouched: touched.contains($0.name))
     }
-    let runs = try store.runs(thatGave: Set(objects.map(\.artifact.digest))).map {
+    var tags: [String: [String]] = [:]
+    let runs = try store.runs(thatGave: Set(objects.map(\.artifact.digest)))
+    for pipeline in Set(runs.map(\.pipeline)) {
+      for tag in try store.tags(pipeline: pipeline) { tags[tag.run, default: []].append(tag.name) }
+    }
+    let told = runs.map {
       ForgetPlan.Run(
         run: $0.uuid, pipeline: $0.pipeline, started: $0.started.timeIntervalSince1970,
-        status: $0.status)
+        status: $0.status, tags: tags[$0.uuid] ?? [])
     }
-    return ForgetPlan(trace: trace, reruns: reruns, objects: objects, runs: runs)
+    return ForgetPlan(trace: trace, reruns: reruns, objects: objects, runs: told)
   }
 }

@@ -188,12 +188,17 @@ package enum TraceText {
         })
     }
     if !plan.runs.isEmpty {
+      // Tagged ones are kept until somebody takes the tag away: none of them is left out.
+      let tagged = plan.runs.filter { !$0.tags.isEmpty }
+      let runs = tagged + plan.runs.filter(\.tags.isEmpty)
+      let shown = max(20, tagged.count)
       out += table(
-        plan.runs.prefix(20).map {
+        runs.prefix(shown).map {
           ["run \($0.run.prefix(8))", $0.pipeline, PlanText.time($0.started)]
+            + ($0.tags.isEmpty ? [] : ["tagged " + $0.tags.joined(separator: ", ")])
         }, depth: 2)
-      if plan.runs.count > 20 {
-        out += indent(2) + "… and \(Numbers.count(plan.runs.count - 20, "run")) more\n"
+      if runs.count > shown {
+        out += indent(2) + "… and \(Numbers.count(runs.count - shown, "run")) more\n"
       }
     }
     if !trace.gaps.isEmpty {

@@ -50,13 +50,13 @@ struct TraceArguments: ParsableArguments {
   }
 
   /// With one name alone the pipeline file is the usual one.
-  func pipeline(_ arguments: PipelineArguments) -> PipelineArguments {
+  private func pipeline(_ arguments: PipelineArguments) -> PipelineArguments {
     var arguments = arguments
     if what == nil { arguments.file = "pipeline.yaml" }
     return arguments
   }
 
-  func question(_ arguments: PipelineArguments) throws -> TraceQuestion {
+  private func question(_ arguments: PipelineArguments) throws -> TraceQuestion {
     TraceQuestion(
       what: what ?? arguments.file, folder: FileManager.default.currentDirectoryPath, rows: row,
       conditions: conditions.compactMap { TraceCondition($0) } + (try fileConditions(arguments)),
@@ -101,8 +101,27 @@ struct TraceArguments: ParsableArguments {
     return conditions
   }
 
+  /// Puts the question to a pipeline's store, and prints the answer as text or JSON.
+  func answer<Answer: Encodable>(
+    _ arguments: PipelineArguments, _ store: StoreArguments,
+    _ ask: (Engine, Graph, TraceQuestion) throws -> Answer,
+    text: (Answer, PipelineArguments) -> String
+  ) throws {
+    let question = try question(arguments)
+    let pipeline = pipeline(arguments)
+    let graph = try pipeline.graph()
+    let engine = try store.engine(pipeline, onlyAsks: true)
+    let answer: Answer
+    do { answer = try ask(engine, graph, question) } catch {
+      throw Self.explained(error, pipeline)
+    }
+    engine.store.close()
+    Terminal.out(
+      pipeline.json ? try JSONValue(encoding: answer).pretty + "\n" : text(answer, pipeline))
+  }
+
   /// How a command ends that was asked for what is not there, or not there yet.
-  static func explained(_ error: any Error, _ pipeline: PipelineArguments) -> any Error {
+  private static func explained(_ error: any Error, _ pipeline: PipelineArguments) -> any Error {
     guard let problem = error as? Diagnostic else { return Session.explained(error, pipeline) }
     let outcome: Outcome =
       problem.code == "AX0831" ? .stale : problem.code.hasPrefix("AX08") ? .usage : .stageFailed
@@ -120,17 +139,11 @@ struct TraceCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreArguments
 
   func run() async throws {
-    let question = try rows.question(self.pipeline)
-    let pipeline = rows.pipeline(self.pipeline)
-    let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline, onlyAsks: true)
-    let trace: Trace
-    do { trace = try engine.trace(graph, question) } catch {
-      throw TraceArguments.explained(error, pipeline)
+    try rows.answer(pipeline, store) {
+      try $0.trace($1, $2)
+    } text: { trace, _ in
+      TraceText.text(trace)
     }
-    engine.store.close()
-    Terminal.out(
-      pipeline.json ? try JSONValue(encoding: trace).pretty + "\n" : TraceText.text(trace))
   }
 }
 
@@ -146,18 +159,10 @@ struct Forget: AsyncParsableCommand {
   @OptionGroup var store: StoreArguments
 
   func run() async throws {
-    let question = try rows.question(self.pipeline)
-    let pipeline = rows.pipeline(self.pipeline)
-    let graph = try pipeline.graph()
-    let engine = try store.engine(pipeline, onlyAsks: true)
-    let plan: ForgetPlan
-    do { plan = try engine.forget(graph, question) } catch {
-      throw TraceArguments.explained(error, pipeline)
+    try rows.answer(pipeline, store) {
+      try $0.forget($1, $2)
+    } text: { plan, pipeline in
+      TraceText.text(plan, run: pipeline.runCommand)
     }
-    engine.store.close()
-    Terminal.out(
-      pipeline.json
-        ? try JSONValue(encoding: plan).pretty + "\n"
-        : TraceText.text(plan, run: pipeline.runCommand))
   }
 }
