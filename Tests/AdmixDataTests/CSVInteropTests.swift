@@ -98,6 +98,18 @@ import Testing
   }
 
   /// Lines that end with a return alone are lines: the beginning is enough, however long the rest.
+  @Test(
+    "counts lines whatever they end with",
+    arguments: ["a\nb\nc", "a\r\nb\r\nc", "a\rb\rc", "a\r\n\r\nc", "a\r\rc", "a\n\nc"])
+  func linesOfBadText(text: String) {
+    for (bad, code) in [(UInt8(0), "AX0417"), (0xFF, "AX0418")] {
+      let problem = #expect(throws: Diagnostic.self) {
+        try CSVReader.checkText(Array(text.utf8) + [bad, 0x0d], name: "x.csv", firstLine: 5)
+      }
+      #expect(problem?.code == code && problem?.span?.line == 7)
+    }
+  }
+
   @Test func looksNoFurtherThanItMust() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/old.csv"

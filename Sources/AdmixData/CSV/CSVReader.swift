@@ -179,21 +179,20 @@ package struct CSVReader: Sendable {
       if byte >= 0x80 { hasHigh = true }
       if byte == 0 { hasZero = true }
     }
-    func line(_ offset: Int) -> Int { firstLine + bytes[..<offset].count { $0 == 0x0a } }
+    func line(_ offset: Int) -> Int { CSVTokens.line(of: offset, in: bytes, firstLine: firstLine) }
     if hasZero, let offset = bytes.firstIndex(of: 0) {
       throw Diagnostic.error(
         "AX0417", at: SourceSpan(file: name, line: line(offset), column: 1),
         "the text holds a NUL byte", hint: "is it UTF-16? then write encoding: utf-16")
     }
     guard hasHigh, String(validating: bytes, as: UTF8.self) == nil else { return }
-    // Find the first line that is to blame.
+    // Find the first line that is to blame; no end of a line is within a character.
     var start = 0
-    var number = firstLine
-    for part in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
+    for part in bytes.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0a || $0 == 0x0d }) {
       if String(validating: part, as: UTF8.self) == nil { break }
       start += part.count + 1
-      number += 1
     }
+    let number = line(min(start, bytes.count))
     throw Diagnostic.error(
       "AX0418", at: SourceSpan(file: name, line: number, column: 1), "the text is not UTF-8",
       hint: "name what it is, such as format: {csv: {encoding: latin-1}}")

@@ -280,6 +280,14 @@ struct CSVTokens {
     }
   }
 
+  /// The line that a byte is in.
+  static func line(of offset: Int, in bytes: [UInt8], firstLine: Int) -> Int {
+    bytes.withUnsafeBufferPointer { text in
+      var counter = LineCounter(line: firstLine)
+      return counter.line(text, at: offset)
+    }
+  }
+
   /// Calls the body with the bytes of every field of a column, row by row.
   @inline(__always)
   func forEach(_ field: Int, _ body: (Int, UnsafeBufferPointer<UInt8>) -> Bool) {

@@ -453,8 +453,9 @@ struct RuleParser {
         report.append(
           .error(
             "AX0649", at: member.keySpan, "'\(key)' is never '\(member.key)'",
-            hint: Spelling.closest(to: member.key, among: base.categories).map {
-              "did you mean '\($0)'?"
+            // Where, not which: they may be people's.
+            hint: columns.first { $0.schema.name == key }.map {
+              "its values are listed in line \($0.span.line)"
             }))
         return nil
       }

@@ -11,6 +11,8 @@ final class ProgressDisplay: Sendable {
     var board = ProgressBoard()
     var lastDrawn: ContinuousClock.Instant?
     var linesOnScreen = 0
+    /// Why stages ran with less of a sandbox than they should, as said so far.
+    var toldOfSandbox: Set<String> = []
   }
 
   enum Manner { case live, lines, problems }
@@ -66,6 +68,11 @@ final class ProgressDisplay: Sendable {
         }
       case .sharing(let results):
         line("sending \(Numbers.count(results, "result")) to the shared cache", &state)
+      case .warning(_, let item) where item.code == "AX0870":
+        // It tells of the machine or of the command line; what is so for one stage is so for all.
+        guard state.toldOfSandbox.insert(item.cause ?? "").inserted else { break }
+        clear(&state)
+        Complaint.print(Diagnostics([item]), root: root)
       case .warning(_, let item), .cacheWarning(let item):
         clear(&state)
         Complaint.print(Diagnostics([item]), root: root)
