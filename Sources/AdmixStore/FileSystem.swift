@@ -51,14 +51,22 @@ package struct FileSystem: Hashable {
       "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs",
       "beegfs_nodev", "orangefs", "pvfs2", "ocfs2", "gfs2", "davfs", "ncpfs", "panfs",
     ]
-    // fuseblk is a disk.
-    return names.contains(type) || type.hasPrefix("fuse.") && type != "fuse.fuse-overlayfs"
+    // fuseblk is a disk; a program may call itself by no more than `fuse`, as bindfs does.
+    return names.contains(type) || type == "fuse"
+      || type.hasPrefix("fuse.") && type != "fuse.fuse-overlayfs"
   }
 
   /// Why locks that are granted here mean nothing on another machine; nil where they do.
   ///
-  /// See nfs(5), "nolock" and "local_lock", and mount.cifs(8), "nobrl".
+  /// See nfs(5), "nolock" and "local_lock", and mount.cifs(8), "nobrl". Programs behind FUSE that have no
+  /// locks leave them to the kernel of each machine (libfuse, `flock` in fuse_operations), so that trying
+  /// them out here finds nothing wrong.
   package var mutedLocks: String? {
+    let lockless: Set<String> = [
+      "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.goofys", "fuse.blobfuse2",
+      "fuse.mountpoint-s3", "fuse.curlftpfs", "davfs",
+    ]
+    if lockless.contains(type) { return "its locks hold on this machine alone" }
     let muted = options.first { option in
       option == "nolock" || option == "nobrl"
         || option.hasPrefix("local_lock=") && option != "local_lock=none"

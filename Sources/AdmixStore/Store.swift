@@ -67,6 +67,13 @@ package final class Store: Sendable {
         return
       }
       isReadOnly = false
+      let place = FileSystem(of: root)
+      let isRemote = place?.isRemote ?? false
+      func noLocks(_ reason: String) -> StoreError {
+        .noLocks(root, "\(place?.type ?? "the file system"): \(reason)")
+      }
+      // Leases and everything SQLite promises rest on locks; where there are none, nothing is begun.
+      if let reason = place?.mutedLocks { throw noLocks(reason) }
       for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
         try ObjectFolder.makeFolder("\(root)/\(folder)")
       }
@@ -79,12 +86,7 @@ package final class Store: Sendable {
         try db.execute(sql: "PRAGMA synchronous = FULL")
         try db.execute(sql: "PRAGMA temp_store = MEMORY")
       }
-      let place = FileSystem(of: root)
-      let isRemote = place?.isRemote ?? false
-      // Leases and everything SQLite promises rest on locks; where there are none, nothing is begun.
-      if isRemote, let reason = place?.mutedLocks ?? FileSystem.brokenLocks(in: root + "/run") {
-        throw StoreError.noLocks(root, "\(place?.type ?? "the file system"): \(reason)")
-      }
+      if isRemote, let reason = FileSystem.brokenLocks(in: root + "/run") { throw noLocks(reason) }
       database = try Self.patiently {
         let database = try DatabaseQueue(path: file, configuration: configuration)
         try database.writeWithoutTransaction { db in
