@@ -64,7 +64,9 @@ extension Store {
   package func determinism(ofRun uuid: String) throws -> [String: Determinism] {
     try read { db in
       // Most stores never saw a check.
-      guard try Int.fetchOne(db, sql: "SELECT 1 FROM determinism LIMIT 1") != nil else { return [:] }
+      guard try Int.fetchOne(db, sql: "SELECT 1 FROM determinism LIMIT 1") != nil else {
+        return [:]
+      }
       var known: [String: Determinism] = [:]
       let rows = try Row.fetchCursor(
         db.cachedStatement(

@@ -241,7 +241,8 @@ struct CleanupTests {
     arguments: [
       ("ext4", "rw", false, true), ("nfs4", "rw,local_lock=none", true, true),
       ("nfs", "rw,nolock", true, false), ("nfs", "rw,local_lock=all", true, false),
-      ("cifs", "rw,nobrl", true, false), ("fuse.sshfs", "rw", true, false), ("fuse", "rw", true, true),
+      ("cifs", "rw,nobrl", true, false), ("fuse.sshfs", "rw", true, false),
+      ("fuse", "rw", true, true),
       ("fuse.rclone", "rw", true, false), ("fuse.ceph-fuse", "rw", true, true),
       ("fuseblk", "rw", false, true), ("overlay", "rw,nolock", false, true),
     ])

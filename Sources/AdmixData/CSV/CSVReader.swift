@@ -188,7 +188,9 @@ package struct CSVReader: Sendable {
     guard hasHigh, String(validating: bytes, as: UTF8.self) == nil else { return }
     // Find the first line that is to blame; no end of a line is within a character.
     var start = 0
-    for part in bytes.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0a || $0 == 0x0d }) {
+    for part in bytes.split(
+      omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0a || $0 == 0x0d })
+    {
       if String(validating: part, as: UTF8.self) == nil { break }
       start += part.count + 1
     }

@@ -13,8 +13,9 @@ package struct AttestationCheck: Sendable {
     package var stage: String?
     package var run: String
     package var dependencies: Int
-    /// What doing tasks of the export twice has shown. The statement cannot say it: it is the same bytes
-    /// for the same inputs, checked or not.
+    /// What doing tasks of the export twice has shown.
+    ///
+    /// The statement cannot say it: it is the same bytes for the same inputs, checked or not.
     package var determinism: Determinism?
   }
 

@@ -15,7 +15,8 @@ struct Diff: AsyncParsableCommand {
   )
 
   @OptionGroup var pipeline: PipelineArguments
-  @Argument(help: "The runs, the earlier one first; alone they are of the pipeline.yaml in this folder.")
+  @Argument(
+    help: "The runs, the earlier one first; alone they are of the pipeline.yaml in this folder.")
   var runs: [String] = []
   @OptionGroup var store: StoreArguments
   @Flag(help: "Prints a line for each kind of difference.") var stat = false

@@ -56,7 +56,8 @@ struct Show: AsyncParsableCommand {
     try Session.open(pipeline) {
       try show(artifact, engine, stage, profile: profile)
       // What is printed as it is, or as JSON, is the output and nothing else.
-      if !pipeline.json, [.report, .dataset].contains(artifact.kind), let planned = plan[stage.name] {
+      if !pipeline.json, [.report, .dataset].contains(artifact.kind), let planned = plan[stage.name]
+      {
         let found = try engine.determinism(of: planned)
         Terminal.out(found == nil ? "" : "\n" + DeterminismText.line(stage.name, found))
       }
