@@ -146,17 +146,17 @@ struct GauntletTests {
     Scenario(
       "what a check found is remembered",
       """
-      tell() { { command admix lineage a; command admix why a; command admix lineage --format prov; } > log; }
-      command admix lineage a > log; ! grep -q determinis log
-      run --force all --check-determinism; is $code 0; tell; is "$(grep -c 'checked deterministic' log)" 3
+      tell() { { command admix lineage pipeline.yaml a; command admix why pipeline.yaml a; command admix lineage --format prov; } > log; }
+      command admix lineage pipeline.yaml a > log; ! grep -q determinis log
+      run --force all --check-determinism; is $code 0; tell; is "$(grep -c 'checked deterministic' log)" 5
       command admix lineage --format openlineage > log; says '"deterministic":true'
-      command admix why a --run latest > log; says 'checked deterministic (1 task done twice)'
-      command admix show a.x > log; says 'a: checked deterministic'
+      command admix why pipeline.yaml a --run latest > log; says 'checked deterministic (3 tasks done twice)'
+      command admix show pipeline.yaml a.x > log; says 'a: checked deterministic'
       command admix report -o r.html >/dev/null; grep -q 'checked deterministic' r.html
       run; is "$(ran)" ''; says 'nothing to do'
       printf 'echo n > "$2"; date +%%N >> "$2"\\n' > a.sh; run --check-determinism; is $code 10
-      command admix why a --run latest > log; says 'not deterministic: outputs differ'
-      run; is $code 0; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3; is "$(grep -c 'checked deterministic' log)" 2
+      command admix why pipeline.yaml a --run latest > log; says 'not deterministic: outputs differ'
+      run; is $code 0; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3; is "$(grep -c 'checked deterministic' log)" 0
       command admix gc --keep-runs 1 >/dev/null; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3
       """),
     Scenario(
