@@ -154,7 +154,7 @@ struct GauntletTests {
       command admix show pipeline.yaml a.x > log; says 'a: checked deterministic'
       command admix report -o r.html >/dev/null; grep -q 'checked deterministic' r.html
       run; is "$(ran)" ''; says 'nothing to do'
-      printf 'echo n > "$2"; date +%%N >> "$2"\\n' > a.sh; run --check-determinism; is $code 10
+      printf 'echo n > "$2"; date +1%%N >> "$2"\\n' > a.sh; run --check-determinism; is $code 10
       command admix why pipeline.yaml a --run latest > log; says 'not deterministic: outputs differ'
       run; is $code 0; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3; is "$(grep -c 'checked deterministic' log)" 0
       command admix gc --keep-runs 1 >/dev/null; tell; is "$(grep -c 'not deterministic: outputs differ' log)" 3
