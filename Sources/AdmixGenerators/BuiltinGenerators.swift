@@ -6,6 +6,7 @@ package import Foundation
 package enum BuiltinGenerators {
   package static let all: [any Generator.Type] = [
     GaussianCopula.self,
+    BayesianNetwork.self,
     Rules.self,
   ]
 

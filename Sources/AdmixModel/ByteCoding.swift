@@ -33,6 +33,16 @@ package struct ByteWriter {
     for value in values { write(value) }
   }
 
+  /// Seven bits a byte, the lowest first; small numbers take one byte.
+  package mutating func write(varint value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(rest))
+  }
+
   package var data: Data { Data(bytes) }
 }
 
@@ -78,6 +88,19 @@ package struct ByteReader {
     let count = try int()
     guard count >= 0, count <= (bytes.count - position) / 8 else { throw DamagedBytes() }
     return count
+  }
+
+  package mutating func varint() throws -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while position < bytes.count, shift < 64 {
+      let byte = bytes[position]
+      position += 1
+      value |= UInt64(byte & 0x7F) << shift
+      if byte < 0x80 { return value }
+      shift += 7
+    }
+    throw DamagedBytes()
   }
 
   package mutating func int64s() throws -> [Int64] {

@@ -29,7 +29,7 @@ struct Compilation {
     return PipelineSpec(
       name: header.name, description: header.description, seed: header.seed, params: params,
       stages: stages, files: loader.paths, environment: scope.environmentNames.sorted(),
-      cache: header.cache)
+      cache: header.cache, privacyBudget: header.privacyBudget)
   }
 
   /// All problems: those of the file that is run first, each file in its order.
@@ -67,6 +67,7 @@ struct Compilation {
     var description: String?
     var seed: UInt64 = 0
     var cache: OptionValues?
+    var privacyBudget: PrivacyBudget?
   }
 
   private mutating func header(_ root: Node, _ scope: Scope) -> Header {
@@ -89,6 +90,7 @@ struct Compilation {
     header.description = value("description", &report)?.text
     header.seed = value("seed", &report)?.int.flatMap { UInt64(exactly: $0) } ?? 0
     header.cache = value("cache", &report).map { OptionValues($0) }
+    header.privacyBudget = PrivacyBudget(value("privacy_budget", &report))
     return header
   }
 

@@ -39,6 +39,9 @@ package protocol StageKind: Sendable {
   /// The program of somebody else's that this stage runs; nil where it runs none.
   var foreignCode: ForeignCode? { get }
 
+  /// What this stage tells about single rows of what it learns from; nil where it does not learn.
+  func privacyUse(of budget: PrivacyBudget) -> PrivacyUse?
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -74,6 +77,7 @@ extension StageKind {
   package var tellsParameters: Bool { false }
   package var foreignCode: ForeignCode? { nil }
   package var rowRelations: [String: RowRelation] { [:] }
+  package func privacyUse(of budget: PrivacyBudget) -> PrivacyUse? { nil }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }
@@ -141,26 +145,30 @@ package struct TaskRequest: Sendable {
   package var files: [SourceFile]
   /// For the progress display: how many rows the task is expected to handle.
   package var expectedRows: Int?
+  /// Whether doing it again gives the same; noise that protects someone must not, and every draw of it
+  /// costs, so such a task is not done twice to compare.
+  package var isRepeatable: Bool
 
   package init(
     step: String, parameters: EncodedJSON = .null, inputs: [String: [Artifact]] = [:],
-    files: [SourceFile] = [], expectedRows: Int? = nil
+    files: [SourceFile] = [], expectedRows: Int? = nil, isRepeatable: Bool = true
   ) {
     self.step = step
     self.parameters = parameters
     self.inputs = inputs
     self.files = files
     self.expectedRows = expectedRows
+    self.isRepeatable = isRepeatable
   }
 
   @_disfavoredOverload
   package init(
     step: String, parameters: JSONValue, inputs: [String: [Artifact]] = [:],
-    files: [SourceFile] = [], expectedRows: Int? = nil
+    files: [SourceFile] = [], expectedRows: Int? = nil, isRepeatable: Bool = true
   ) {
     self.init(
       step: step, parameters: EncodedJSON(parameters), inputs: inputs, files: files,
-      expectedRows: expectedRows)
+      expectedRows: expectedRows, isRepeatable: isRepeatable)
   }
 }
 

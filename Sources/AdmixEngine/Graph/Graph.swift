@@ -79,6 +79,9 @@ package struct Graph: Sendable {
       index[node.name] = stages.count
       stages.append(node)
     }
+    if !report.hasErrors, let budget = spec.privacyBudget {
+      PrivacyLedger.check(stages, index, budget, report: &report)
+    }
     try report.check()
     self.spec = spec
     self.stages = stages

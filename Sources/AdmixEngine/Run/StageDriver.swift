@@ -64,7 +64,8 @@ struct StageDriver: StageContext {
         }
         if run.checksDeterminism {
           let sample = done.filter {
-            $0.index == distinct.first || keys[$0.index].digest.bytes[0] % 8 == 0
+            requests[$0.index].isRepeatable
+              && ($0.index == distinct.first || keys[$0.index].digest.bytes[0] % 8 == 0)
           }
           try await repeated(sample, requests, keys)
         }

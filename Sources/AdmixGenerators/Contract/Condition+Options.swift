@@ -132,7 +132,7 @@ extension Condition {
 
 extension Node {
   /// A scalar as it was written; nil for null, lists and maps.
-  fileprivate var writtenText: String? {
+  var writtenText: String? {
     switch value {
     case .null, .list, .map: nil
     case .text(let text): text

@@ -27,6 +27,12 @@ package protocol Generator: Sendable {
   /// asked for later and those already made are kept.
   var dependsOnRowCount: Bool { get }
 
+  /// What a model tells at most about any one row; nil where it may tell anything.
+  var privacyBound: PrivacyBound? { get }
+
+  /// Whether combining gives the same state each time; false for one that draws noise nobody may know.
+  var learnsRepeatably: Bool { get }
+
   /// The names of the tables it makes, the primary one first.
   var tables: [String] { get }
 
@@ -61,6 +67,8 @@ extension Generator {
   package var learningParameters: JSONValue { .object([:]) }
   package var samplingParameters: JSONValue { .object([:]) }
   package var dependsOnRowCount: Bool { false }
+  package var privacyBound: PrivacyBound? { nil }
+  package var learnsRepeatably: Bool { true }
   package var tables: [String] { ["data"] }
   package var passes: [String] { [] }
   package func statistics(pass: Int, of batch: Batch, learning: LearningContext) throws -> Data {
@@ -72,6 +80,19 @@ extension Generator {
     LearningOutcome(Data())
   }
   package func explain(model: Data) throws -> CheckReport? { nil }
+}
+
+/// (ε, δ)-differential privacy for the addition or removal of one row, and where it was asked for.
+package struct PrivacyBound: Hashable, Sendable {
+  package var epsilon: Double
+  package var delta: Double
+  package var span: SourceSpan
+
+  package init(epsilon: Double, delta: Double, span: SourceSpan) {
+    self.epsilon = epsilon
+    self.delta = delta
+    self.span = span
+  }
 }
 
 /// What a pass knows beside the rows it looks at.

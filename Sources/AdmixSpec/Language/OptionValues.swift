@@ -79,10 +79,12 @@ package struct PipelineSpec: Sendable {
   package var files: [String]
   /// The options below `cache`; nothing of it is in a fingerprint.
   package var cache: OptionValues?
+  package var privacyBudget: PrivacyBudget?
 
   package init(
     name: String, description: String?, seed: UInt64, params: [String: JSONValue],
-    stages: [StageSpec], files: [String], environment: [String] = [], cache: OptionValues? = nil
+    stages: [StageSpec], files: [String], environment: [String] = [], cache: OptionValues? = nil,
+    privacyBudget: PrivacyBudget? = nil
   ) {
     self.name = name
     self.description = description
@@ -92,5 +94,6 @@ package struct PipelineSpec: Sendable {
     self.files = files
     self.environment = environment
     self.cache = cache
+    self.privacyBudget = privacyBudget
   }
 }

@@ -94,7 +94,9 @@ extension Generate {
         })
       common["statistics"] = noted.flatMap { $0.artifacts["statistics"] ?? [] }
       let combined = try await stage.run([
-        TaskRequest(step: "combine-\(pass + 1)", parameters: parameters, inputs: common)
+        TaskRequest(
+          step: "combine-\(pass + 1)", parameters: parameters, inputs: common,
+          isRepeatable: generator.learnsRepeatably)
       ])
       warnings += placed(combined.flatMap(\.warnings), at: learnSpan)
       state = combined.first?.artifacts["state"]?.first

@@ -15,10 +15,10 @@ extension Generate {
       let made = dependencies(of: name, schema, learned)
       var table = ColumnLineage.Table()
       for column in schema.names {
-        table.columns[column] = (made.columns[column] ?? []).map(Self.use)
+        table.columns[column] = (made.columns[column] ?? []).map { use($0) }
       }
       table.whole = made.associated.map {
-        .init(.input("learn"), $0, .conditional, "learned association")
+        .init(.input("learn"), $0, .conditional, "learned association" + privacyNote)
       }
       let kept = name == generator.tables.first ? rowRules(schema) : []
       table.whole += kept
@@ -26,7 +26,7 @@ extension Generate {
       if self.outputs.contains("model") {
         let columns = made.columns.values.joined().map(\.column) + made.associated
         lineage.tables["model", default: .init()].whole = Set(columns).sorted().map {
-          .init(.input("learn"), $0, .aggregation, "learned")
+          .init(.input("learn"), $0, .aggregation, "learned" + privacyNote)
         }
       }
     }
@@ -45,10 +45,15 @@ extension Generate {
       associated: shared)
   }
 
-  private static func use(_ dependency: ColumnDependency) -> ColumnLineage.Use {
+  /// What was spent, after what was learned.
+  private var privacyNote: String {
+    generator.privacyBound.map { " with (\($0.epsilon), \($0.delta))-differential privacy" } ?? ""
+  }
+
+  private func use(_ dependency: ColumnDependency) -> ColumnLineage.Use {
     switch dependency.how {
     case .distribution:
-      .init(.input("learn"), dependency.column, .aggregation, "learned distribution")
+      .init(.input("learn"), dependency.column, .aggregation, "learned distribution" + privacyNote)
     case .resampled: .init(.input("learn"), dependency.column, .transformation, "resampled")
     case .computed: .init(.own, dependency.column, .transformation, "rules")
     case .decided: .init(.own, dependency.column, .conditional, "rules")

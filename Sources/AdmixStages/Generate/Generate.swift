@@ -97,6 +97,16 @@ package struct Generate: StageKind {
     return Dictionary(outputs.map { ($0, relation) }) { first, _ in first }
   }
 
+  package func privacyUse(of budget: PrivacyBudget) -> PrivacyUse? {
+    guard Swift.type(of: generator).description.needsLearning else { return nil }
+    guard let bound = generator.privacyBound else {
+      return PrivacyUse(role: "learn", share: nil, span: learnSpan)
+    }
+    let all = PrivacyAccounting.rho(epsilon: budget.epsilon, delta: budget.delta)
+    let mine = PrivacyAccounting.rho(epsilon: bound.epsilon, delta: bound.delta)
+    return PrivacyUse(role: "learn", share: mine / all, span: bound.span)
+  }
+
   package var implementations: [String: Int] {
     [generatorName: Swift.type(of: generator).description.revision]
   }
