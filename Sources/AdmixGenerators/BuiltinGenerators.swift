@@ -7,6 +7,7 @@ package enum BuiltinGenerators {
   package static let all: [any Generator.Type] = [
     GaussianCopula.self,
     BayesianNetwork.self,
+    SequentialTrees.self,
     Rules.self,
   ]
 

@@ -94,7 +94,7 @@ struct CopulaModel: Sendable, Codable {
 
 extension Marginal {
   /// Whether everything holds that drawing relies on without looking again.
-  fileprivate var isSound: Bool {
+  var isSound: Bool {
     let largest = 1 << 48
     guard lows.count == counts.count, highs.count == counts.count,
       counts.count < 1 << 14 || treatment != .numeric,

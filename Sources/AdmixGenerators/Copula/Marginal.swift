@@ -87,8 +87,13 @@ struct Marginal: Hashable, Sendable, Codable {
 }
 
 extension Marginal {
-  /// - Returns: nil with a reason where the column cannot be learned.
-  static func numeric(_ entry: ColumnPlan.Entry, _ counts: NumericCounts) -> Marginal {
+  /// - Parameters:
+  ///   - frequentShare: a value at least this frequent is a piece of its own.
+  ///   - grid: about how many intervals the other values are divided into.
+  static func numeric(
+    _ entry: ColumnPlan.Entry, _ counts: NumericCounts, frequentShare: Double = frequentShare,
+    grid: Int = gridPieces
+  ) -> Marginal {
     var marginal = Marginal(column: ColumnPlan.output(entry), treatment: .numeric)
     marginal.missing = Int(counts.missing + counts.notFinite)
     marginal.decimals = (entry.column.decimals ?? counts.decimals).map { min(max($0, 0), 9) }
@@ -104,7 +109,7 @@ extension Marginal {
     let total = occurrences.reduce(0, +)
     let frequent = max(2, Int((Double(total) * frequentShare).rounded(.up)))
     let rare = occurrences.reduce(0) { $0 + ($1 >= frequent ? 0 : $1) }
-    let bucket = max(1, (rare + gridPieces - 1) / gridPieces)
+    let bucket = max(1, (rare + grid - 1) / grid)
     // Whole numbers and decimals stand for the interval that rounds to them.
     let half = marginal.unit / 2
     var first: Double?
