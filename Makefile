@@ -4,7 +4,7 @@ export PKG_CONFIG_PATH := $(CURDIR)/.deps/lib/pkgconfig:$(PKG_CONFIG_PATH)
 SWIFT ?= swift
 CHECKED := --explicit-target-dependency-import-check error
 ADMIX := .build/release/admix
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Plugins
 
 .PHONY: help setup build run test lint format bench docs fuzz clean
 

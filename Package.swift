@@ -11,6 +11,8 @@ let package = Package(
     .executable(name: "admix", targets: ["admix"]),
     // Arrow is heavy to load, so it lives in a library that is opened on first use.
     .library(name: "AdmixArrow", type: .dynamic, targets: ["CArrowShim"]),
+    // For plugins in Swift, which are programs of their own.
+    .library(name: "AdmixPlugin", targets: ["AdmixPlugin"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -54,6 +56,7 @@ let package = Package(
       name: "AdmixGenerators",
       dependencies: [
         "AdmixModel", "AdmixExpression", "AdmixSpec", "AdmixData", "AdmixStatistics",
+        "AdmixProcess",
       ]),
     .target(
       name: "AdmixStages",
@@ -67,10 +70,17 @@ let package = Package(
       name: "admix",
       dependencies: [
         "AdmixModel", "AdmixSpec", "AdmixData", "AdmixProcess", "AdmixStore", "AdmixCache",
-        "AdmixEngine",
+        "AdmixGenerators", "AdmixEngine",
         "AdmixStages", "AdmixReport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      // Links to what `admix plugin new` writes.
+      resources: [
+        "admix_plugin.py", "template.py", "requirements.lock", "sdk_swift.txt",
+        "template_swift.txt",
+      ].map { .embedInCode("Plugins/Templates/\($0)") }),
+
+    .target(name: "AdmixPlugin", path: "Plugins/sdk/swift/AdmixPlugin"),
 
     .target(
       name: "AdmixTestSupport", dependencies: ["AdmixModel", "AdmixData", "AdmixCache"],

@@ -8,7 +8,8 @@ package final class HostedProcess {
   private let status: Int32
   private let output: Int32
   private var news = Data()
-  private var outcome = ProcessOutcome()
+  /// What is known so far of how it went.
+  package private(set) var outcome = ProcessOutcome()
   private var isReaped = false
 
   private let grace: Duration
@@ -50,17 +51,26 @@ package final class HostedProcess {
   /// - Parameters:
   ///   - check: called about twenty times a second; what it throws ends the program and is thrown on
   ///     once it is gone.
+  ///   - answers: a further descriptor to read until its end; -1 for none.
+  ///   - answered: given what comes there; what it throws ends the program too.
   ///   - output: given what the program writes to its two streams, as it comes.
   package func wait(
-    check: () throws -> Void = {}, output take: (UnsafeRawBufferPointer) -> Void
+    check: () throws -> Void = {},
+    answers: Int32 = -1, answered: (UnsafeRawBufferPointer) throws -> Void = { _ in },
+    output take: (UnsafeRawBufferPointer) -> Void
   ) throws -> ProcessOutcome {
     var failure: (any Error)?
-    var isOpen = (status: true, output: true)
+    var isOpen = (status: true, output: true, answers: answers >= 0)
     // A launcher that hangs, or whose end leaves streams open, does not hang the run.
     var lastMoment: ContinuousClock.Instant?
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { block.deallocate() }
-    while isOpen.status || isOpen.output {
+    func end(because error: any Error) {
+      failure = error
+      terminate()
+      lastMoment = .now + grace + .seconds(20)
+    }
+    while isOpen.status || isOpen.output || isOpen.answers {
       if let moment = lastMoment, .now > moment {
         kill(pid, SIGKILL)
         break
@@ -68,13 +78,21 @@ package final class HostedProcess {
       var polled = [
         pollfd(fd: isOpen.status ? status : -1, events: Int16(POLLIN), revents: 0),
         pollfd(fd: isOpen.output ? output : -1, events: Int16(POLLIN), revents: 0),
+        pollfd(
+          fd: isOpen.answers ? answers : -1, events: Int16(POLLIN), revents: 0),
       ]
-      poll(&polled, 2, 50)
-      if failure == nil {
-        do { try check() } catch {
-          failure = error
-          terminate()
-          lastMoment = .now + grace + .seconds(20)
+      poll(&polled, 3, 50)
+      if failure == nil { do { try check() } catch { end(because: error) } }
+      if polled[2].revents != 0 {
+        let count = read(answers, block.baseAddress, block.count)
+        if count > 0 {
+          if failure == nil {
+            do {
+              try answered(UnsafeRawBufferPointer(rebasing: block[..<count]))
+            } catch { end(because: error) }
+          }
+        } else if count == 0 || errno != EINTR {
+          isOpen.answers = false
         }
       }
       if polled[1].revents != 0 {

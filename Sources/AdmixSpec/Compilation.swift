@@ -91,6 +91,8 @@ struct Compilation {
     header.seed = value("seed", &report)?.int.flatMap { UInt64(exactly: $0) } ?? 0
     header.cache = value("cache", &report).map { OptionValues($0) }
     header.privacyBudget = PrivacyBudget(value("privacy_budget", &report))
+    // Who found the plugins has read it already; here it is held against its description.
+    _ = value("plugins", &report)
     return header
   }
 

@@ -9,7 +9,7 @@ package enum BuiltinReference {
   package static var pages: [Reference.Page] {
     let kinds = builtinStages.descriptions
     return [Reference.top(kinds: kinds)] + kinds.map(Reference.page)
-      + [generators, metrics, expressions]
+      + [generators, plugin, metrics, expressions]
   }
 
   private static var generators: Reference.Page {
@@ -37,6 +37,19 @@ package enum BuiltinReference {
         """
     }
     return Reference.Page("generators", text)
+  }
+
+  private static var plugin: Reference.Page {
+    Reference.Page(
+      "plugin",
+      """
+      # plugin.yaml
+
+      What a plugin says about itself; [the protocol](../../Plugins/PROTOCOL.md) says what it means, and
+      [plugins](../plugins.md) how to write and use one.
+
+      \(Reference.table(PluginManifest.fields))
+      """)
   }
 
   private static var metrics: Reference.Page {

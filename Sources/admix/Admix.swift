@@ -18,7 +18,7 @@ struct Admix: AsyncParsableCommand {
       Init.self, Check.self, PlanCommand.self, Run.self, Status.self, Why.self, Show.self,
       Lineage.self, TraceCommand.self, Forget.self, Report.self, Runs.self, Diff.self,
       TagCommand.self, GC.self, Verify.self, SchemaCommand.self, GraphCommand.self,
-      TrustCommand.self,
+      TrustCommand.self, PluginCommand.self,
       Reference.self,
     ])
 

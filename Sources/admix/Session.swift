@@ -1,4 +1,5 @@
 import AdmixEngine
+import AdmixGenerators
 import AdmixModel
 import AdmixReport
 import AdmixSpec
@@ -54,11 +55,21 @@ struct PipelineArguments: ParsableArguments {
 
   /// The same without a word.
   func compiled(setting more: [String] = []) throws(Diagnostics) -> Graph {
-    let spec = try SpecCompiler(kinds: builtinStages.descriptions).compile(
+    let registry = registry
+    let spec = try SpecCompiler(kinds: registry.descriptions).compile(
       file: path,
       options: .init(
         set: set + more, paramsFiles: params, environment: ProcessInfo.processInfo.environment))
-    return try Graph(spec, registry: builtinStages)
+    return try Graph(spec, registry: registry)
+  }
+
+  /// The stage kinds, with the plugins that this pipeline can use as generators.
+  var registry: StageRegistry { builtinStages.adding(plugins) }
+
+  var plugins: PluginCatalog {
+    PluginCatalog(
+      root: root, folders: PluginFolders.named(in: path),
+      environment: ProcessInfo.processInfo.environment)
   }
 
   /// Prints problems in the way asked for.

@@ -11,16 +11,19 @@ package struct ForeignCode: Hashable, Sendable {
   package var runtime: [String]
   package var usesNetwork: Bool
   package var span: SourceSpan
+  /// The plugin that the program is of, which is trusted as a whole; nil for a command of the pipeline.
+  package var plugin: PluginPart?
 
   package init(
     arguments: [String], environment: [String], runtime: [String] = [], usesNetwork: Bool,
-    span: SourceSpan
+    span: SourceSpan, plugin: PluginPart? = nil
   ) {
     self.arguments = arguments
     self.environment = environment
     self.runtime = runtime
     self.usesNetwork = usesNetwork
     self.span = span
+    self.plugin = plugin
   }
 }
 
@@ -57,5 +60,6 @@ extension StageContext {
 extension TaskContext {
   package var foreign: ForeignSetting { ForeignSetting() }
   package var stageName: String { "" }
+  package func progress(phase: String, done: Double, total: Double?) {}
   package func logFile() throws -> String { try artifacts.newFile() }
 }

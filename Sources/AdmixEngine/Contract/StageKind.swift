@@ -8,11 +8,17 @@ package import Foundation
 /// Two halves. `drive` runs in the orchestrating process, decides what work there is and combines
 /// small results; it is quick and reads no rows. `perform` does the work: one task, on any worker,
 /// from nothing but the request, so that a task can be cached, repeated, and sent to another machine.
-package protocol StageKind: Sendable {
-  static var description: KindDescription { get }
-
+package protocol StageKind: ConfiguredStage {
   /// Options already have their described types; problems that only this kind can see are reported.
   init(_ options: OptionValues, report: inout Diagnostics)
+}
+
+/// A stage as its options made it; the two halves are its own.
+///
+/// Most are a `StageKind` that was given options. One that needs more to be made, such as a plugin that
+/// was found beside the pipeline, is made by its entry in the registry.
+package protocol ConfiguredStage: Sendable {
+  static var description: KindDescription { get }
 
   /// Output names, the primary one first.
   var outputs: [String] { get }
@@ -68,7 +74,7 @@ package protocol StageKind: Sendable {
   func explain(_ model: Data) throws -> CheckReport?
 }
 
-extension StageKind {
+extension ConfiguredStage {
   package var outputs: [String] { Self.description.outputs ?? [] }
   package var sources: [SourceRequest] { [] }
   package var implementations: [String: Int] { [:] }
@@ -100,16 +106,54 @@ package struct SourceRequest: Hashable, Sendable {
   /// A program, looked for in the folders of `PATH` where it is a bare name; what it needs to start
   /// (the interpreter of a script, the settings of a virtual environment) are files of it too.
   package var isProgram: Bool
+  /// What of a plugin the files are; nil for files that are no part of one.
+  package var part: PluginPart?
 
   package init(
     location: String, digest: Digest?, span: SourceSpan, endings: [String] = [],
-    isProgram: Bool = false
+    isProgram: Bool = false, part: PluginPart? = nil
   ) {
     self.location = location
     self.digest = digest
     self.span = span
     self.endings = endings
     self.isProgram = isProgram
+    self.part = part
+  }
+}
+
+/// A part of a plugin: fingerprints have one digest for each rather than one for each file, and it is
+/// the same wherever the plugin lies.
+package struct PluginPart: Hashable, Sendable {
+  package enum Role: Sendable {
+    /// The files that its manifest declares, with the manifest.
+    case code
+    /// What it runs in: what is installed for it, or the programs it names.
+    case environment
+  }
+
+  package var plugin: String
+  package var role: Role
+  /// Its folder, as the locations of its files begin.
+  package var folder: String
+
+  package init(_ plugin: String, _ role: Role, folder: String) {
+    self.plugin = plugin
+    self.role = role
+    self.folder = folder
+  }
+
+  /// One digest over files: their names below the folder and their contents.
+  package func digest(of files: [SourceFile]) -> Digest {
+    let entries = Set(
+      files.map { file in
+        let name =
+          file.name.hasPrefix(folder + "/") && role == .code
+          ? String(file.name.dropFirst(folder.count + 1))
+          : role == .code ? file.name : ""
+        return "\(name)\u{0}\(file.digest.hex)"
+      })
+    return Digest(of: entries.sorted().joined(separator: "\n"))
   }
 }
 
@@ -342,6 +386,8 @@ package protocol TaskContext: Sendable {
   var artifacts: any ArtifactAccess { get }
   /// Tells how many more rows are done; cheap enough to call per block of rows.
   func progress(rows: Int)
+  /// Tells how far something is that is not counted in rows.
+  func progress(phase: String, done: Double, total: Double?)
   /// Throws when the run is being interrupted; call it now and then.
   func checkCancellation() throws
   /// For tasks that run foreign programs.

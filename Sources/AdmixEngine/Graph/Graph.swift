@@ -5,7 +5,7 @@ package import AdmixSpec
 package struct Graph: Sendable {
   package struct Stage: Sendable {
     package var spec: StageSpec
-    package var kind: any StageKind
+    package var kind: any ConfiguredStage
     package var description: KindDescription
     /// What flows in, by role.
     package var inputs: [Input]
@@ -37,19 +37,20 @@ package struct Graph: Sendable {
     var stages: [Stage] = []
     var index: [String: Int] = [:]
     for stage in Self.ordered(spec.stages) {
-      guard let type = registry[stage.kind] else {
+      guard let entry = registry[stage.kind] else {
         report.append(
           .error(
             "AX0311", at: stage.nameSpan, "unknown stage kind '\(stage.kind)'",
             hint: Spelling.closest(
-              to: stage.kind, among: registry.kinds.map { $0.description.name }
+              to: stage.kind, among: registry.descriptions.map(\.name)
             )
             .map { "did you mean '\($0)'?" }))
         continue
       }
-      let kind = type.init(stage.options, report: &report)
+      let kind = entry.make(stage.options, &report)
       var node = Stage(
-        spec: stage, kind: kind, description: type.description, inputs: [], after: [], schemas: [:],
+        spec: stage, kind: kind, description: entry.description, inputs: [], after: [],
+        schemas: [:],
         policy: StagePolicy(stage.options, report: &report))
       var known: [String: Schema] = [:]
       for edge in stage.edges {

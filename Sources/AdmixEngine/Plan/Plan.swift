@@ -182,11 +182,19 @@ package struct Planner: Sendable {
   ) throws -> Fingerprint {
     var parts = ownComponents(of: stage, spec: spec)
     parts += inputs.map { .init(.input, $0.key, $0.value.digest.hex) }
+    var plugins: [Fingerprint.Component] = []
     for (request, files) in sources.enumerated() {
+      if stage.kind.sources.indices.contains(request),
+        let part = stage.kind.sources[request].part
+      {
+        plugins += pluginComponents(part, stage, sources).filter { !plugins.contains($0) }
+        continue
+      }
       for (position, file) in files.enumerated() {
         parts.append(.init(.file, "\(request).\(position)", file.digest.hex))
       }
     }
+    parts += plugins
     parts += (stage.kind.foreignCode?.environment ?? []).map {
       .init(.environment, $0, foreign.digest(of: $0))
     }
@@ -195,6 +203,15 @@ package struct Planner: Sendable {
         .init(.input, "pipeline facts", Digest(of: try CanonicalJSON.encode(facts)).hex))
     }
     return Fingerprint(parts)
+  }
+
+  /// A plugin by its content: of its own files, and of what it runs in.
+  private static func pluginComponents(
+    _ part: PluginPart, _ stage: Graph.Stage, _ sources: [[SourceFile]]
+  ) -> [Fingerprint.Component] {
+    let files = zip(stage.kind.sources, sources).filter { $0.0.part == part }.flatMap(\.1)
+    let name = part.role == .code ? part.plugin : "\(part.plugin)'s environment"
+    return [.init(.plugin, name, part.digest(of: files).hex)]
   }
 
   /// Of these, what the file and the program alone decide.

@@ -16,6 +16,8 @@ package enum Event: Sendable {
   case tasksPlanned(stage: String, tasks: Int, reused: Int, rows: Int?)
   case taskFinished(stage: String)
   case progress(stage: String, rows: Int)
+  /// A plugin tells how far it is with something, such as learning; of what it counts, so much in all.
+  case working(stage: String, phase: String, done: Double, total: Double?)
   /// A source comes over the network: bytes so far and, where known, in all.
   case fetching(stage: String, name: String, received: Int, total: Int?)
   /// A try failed, and the stage is tried again after so many seconds.

@@ -5,11 +5,12 @@ package import Foundation
 /// A task ready to be done by any worker: what to do, and where artifacts are.
 package struct ExecutableTask: Sendable {
   package var stageName: String
-  package var kind: any StageKind
+  package var kind: any ConfiguredStage
   package var request: TaskRequest
   package var artifacts: WorkerArtifacts
   package var resources: Resources
   package var progress: @Sendable (Int) -> Void
+  package var phase: @Sendable (String, Double, Double?) -> Void
   package var control: RunControl
   package var foreign: ForeignSetting
   /// The folder of the run's logs.
@@ -86,6 +87,7 @@ private struct LocalTask: TaskContext {
   var request: TaskRequest { task.request }
   var artifacts: any ArtifactAccess { task.artifacts }
   func progress(rows: Int) { task.progress(rows) }
+  func progress(phase: String, done: Double, total: Double?) { task.phase(phase, done, total) }
   func checkCancellation() throws { try task.control.check() }
   var foreign: ForeignSetting { task.foreign }
   var stageName: String { task.stageName }

@@ -114,6 +114,11 @@ struct StageDriver: StageContext {
       stageName: stageName, kind: stage.kind, request: request,
       artifacts: run.newArtifacts(contents), resources: stage.policy.resources,
       progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
+      phase: {
+        if !isSilent {
+          run.send(.working(stage: stageName, phase: $0, done: $1, total: $2))
+        }
+      },
       control: control, foreign: run.foreign,
       logs: RunLogs.folder(of: run.uuid, store: run.store.root))
   }

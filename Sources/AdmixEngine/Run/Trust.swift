@@ -47,6 +47,10 @@ package struct Trust: Sendable {
   package static func digest(_ code: ForeignCode, _ sources: [[SourceFile]], root: String) throws
     -> Digest
   {
+    // A plugin is what its folder holds, wherever that lies.
+    if let part = code.plugin {
+      return part.digest(of: sources.joined().filter { $0.name.hasPrefix(part.folder + "/") })
+    }
     let programs = (sources.first ?? []).map { file -> JSONValue in
       .array([
         .string(file.path), .string(file.path.hasPrefix(root + "/") ? file.digest.hex : ""),
@@ -80,6 +84,11 @@ package struct Trust: Sendable {
 
   package func allows(_ digest: Digest, in path: String) -> Bool {
     record(of: path)?.digests.contains(digest) == true
+  }
+
+  /// Whether the user has trusted a plugin with this content, in whatever folder and for every pipeline.
+  package func allowsPlugin(_ digest: Digest) -> Bool {
+    all().contains { $0.path.hasSuffix("/plugin.yaml") && $0.digests.contains(digest) }
   }
 
   /// Adds to what was allowed for the file: what was reviewed once stays so, as it is known by its

@@ -31,6 +31,7 @@ package struct SourceLocator: Sendable {
   /// named may not be there yet, and `obtain` sees to that before it is read.
   package func locate(_ request: SourceRequest) throws -> [SourceFile] {
     if request.isProgram { return try program(request) }
+    if let part = request.part, part.role == .environment { try checkInstalled(request, part) }
     if request.location.contains("://") { return [try remote(request)] }
     let names = try Self.local(request, root)
     let files = try identify(names.map { ($0, absolute($0)) }, at: request.span)
@@ -67,13 +68,13 @@ package struct SourceLocator: Sendable {
   }
 
   private func absolute(_ path: String) -> String { Self.absolute(path, root) }
-  private static func absolute(_ path: String, _ root: String) -> String {
+  static func absolute(_ path: String, _ root: String) -> String {
     path.hasPrefix("/") ? path : "\(root)/\(path)"
   }
 
   // MARK: On this machine
 
-  private static func local(_ request: SourceRequest, _ root: String) throws -> [String] {
+  static func local(_ request: SourceRequest, _ root: String) throws -> [String] {
     let location = request.location
     if location.contains(where: { "*?[".contains($0) }),
       !FileManager.default.fileExists(atPath: absolute(location, root))

@@ -118,14 +118,18 @@ package struct ConstrainedSampler: Sendable {
 
   /// The rule that fails most, with the figures.
   private func infeasible(_ acceptance: Acceptance) -> Diagnostics {
+    Self.infeasible(rules, acceptance)
+  }
+
+  static func infeasible(_ rules: [KeepRule], _ acceptance: Acceptance) -> Diagnostics {
     let worst = acceptance.byRule.indices.min { acceptance.byRule[$0] < acceptance.byRule[$1] } ?? 0
     let figures = zip(rules, acceptance.byRule).map {
-      "'\($0.text)' accepts \(Self.percent($1, of: acceptance.drawn))"
+      "'\($0.text)' accepts \(percent($1, of: acceptance.drawn))"
     }
     return Diagnostics([
       .error(
         "AX0611", at: rules.isEmpty ? nil : rules[worst].span,
-        "the keep rules accept \(Self.percent(acceptance.accepted, of: acceptance.drawn)) of the rows",
+        "the keep rules accept \(percent(acceptance.accepted, of: acceptance.drawn)) of the rows",
         cause: "of \(acceptance.drawn) rows drawn, " + figures.joined(separator: ", "),
         hint: "condition on the columns with 'where', or relax a rule")
     ])

@@ -19,6 +19,11 @@ package enum EventText {
     ("task_finished", "A task has ended.", ["stage"]),
     ("progress", "So many more rows are done.", ["stage", "rows"]),
     (
+      "working",
+      "A plugin tells how far it is with something, such as learning; total is null where it does not know.",
+      ["stage", "phase", "done", "total"]
+    ),
+    (
       "fetching", "A source comes over the network: bytes so far and, where known, in all.",
       ["stage", "name", "received", "total"]
     ),
@@ -89,6 +94,16 @@ package enum EventText {
       )
     case .taskFinished(let stage): return ("task_finished", of(stage))
     case .progress(let stage, let rows): return ("progress", of(stage, ["rows": number(rows)]))
+    case .working(let stage, let phase, let done, let total):
+      return (
+        "working",
+        of(
+          stage,
+          [
+            "phase": .string(phase), "done": .double(done),
+            "total": total.map { .double($0) } ?? .null,
+          ])
+      )
     case .fetching(let stage, let name, let received, let total):
       return (
         "fetching",

@@ -11,6 +11,7 @@ package struct ProgressBoard: Sendable {
     var expected: Int?
     var received = 0
     var size: Int?
+    var phase: String?
   }
 
   /// How many stages the pipeline has.
@@ -50,6 +51,14 @@ package struct ProgressBoard: Sendable {
     change(name) { ($0.received, $0.size) = (received, size) }
   }
 
+  /// How far a plugin is with what it does.
+  package mutating func work(_ name: String, _ phase: String, _ done: Double, of total: Double?) {
+    func number(_ value: Double) -> String { Numbers.count(Int(value.rounded().clamped)) }
+    change(name) {
+      $0.phase = "\(phase) \(number(done))" + (total.map { " of \(number($0))" } ?? "")
+    }
+  }
+
   /// A line for each stage under way, the longest at work first, none wider than `width`.
   ///
   /// - Parameter most: more stages than so many are counted in a last line.
@@ -77,6 +86,7 @@ package struct ProgressBoard: Sendable {
         "fetched " + Numbers.bytes(stage.received)
           + (stage.size.map { " of " + Numbers.bytes($0) } ?? ""))
     }
+    if stage.rows == 0, let phase = stage.phase { parts.append(phase) }
     if stage.rows == 0, stage.tasks > 1 { parts.append("\(stage.done) of \(stage.tasks) tasks") }
     if stage.rows > 0 {
       let expected = stage.expected.flatMap { $0 > stage.rows ? " of " + Numbers.count($0) : nil }
@@ -111,4 +121,9 @@ package struct ProgressBoard: Sendable {
       ? text.prefix(max(0, width - 1)) + "…"
       : text + String(repeating: " ", count: width - text.count)
   }
+}
+
+extension Double {
+  /// What a whole number can hold; what somebody else counts may be anything.
+  fileprivate var clamped: Double { isFinite ? Swift.min(Swift.max(self, -1e15), 1e15) : 0 }
 }

@@ -24,6 +24,10 @@ package enum PipelineFields {
       "privacy_budget", .object(PrivacyBudget.fields),
       "What all stages that learn privately may tell together about any one row of a source; one that would exceed it, or learns without privacy, is refused.",
       affectsOutput: false),
+    .optional(
+      "plugins", .listOrOne(.path),
+      "Folders with plugins, relative to this file, written out; looked into before `plugins` beside it and the user's.",
+      affectsOutput: false),
     .optional("stages", .map(.any), "The stages by name; their order means nothing."),
   ]
 
@@ -52,7 +56,9 @@ package enum PipelineFields {
     "Files whose params, defaults and stages are part of this one, relative to it and inside its folder."
 
   /// What an included file may not say, as it is said once for the whole pipeline.
-  package static let mainOnly = ["name", "description", "seed", "cache", "privacy_budget"]
+  package static let mainOnly = [
+    "name", "description", "seed", "cache", "privacy_budget", "plugins",
+  ]
 
   /// The axes of a stage that is run once for each combination.
   package static let matrix = Field.optional(

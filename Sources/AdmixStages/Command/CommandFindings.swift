@@ -175,7 +175,7 @@ struct CommandFindings {
         "AX0865", at: kind.span, "'\(program)' ended with exit status \(status)", cause: cause)
     case .signalled(let number):
       return .error(
-        "AX0865", at: kind.span, "'\(program)' was ended by \(Self.signal(number))",
+        "AX0865", at: kind.span, "'\(program)' was ended by \(SignalName.of(number))",
         cause: number == Int(SIGKILL)
           ? "somebody killed it; the kernel does where memory runs out" : nil)
     case .outOfMemory:
@@ -198,18 +198,5 @@ struct CommandFindings {
       return .error(
         "AX0865", at: kind.span, "'\(program)' was lost: its launcher was ended from outside")
     }
-  }
-
-  private static func signal(_ number: Int) -> String {
-    let names = [
-      SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT",
-      SIGILL: "SIGILL (illegal instruction)",
-      SIGABRT: "SIGABRT (it gave up)", SIGBUS: "SIGBUS (bad memory access)",
-      SIGFPE: "SIGFPE (arithmetic error)", SIGKILL: "SIGKILL",
-      SIGSEGV: "SIGSEGV (bad memory access)", SIGPIPE: "SIGPIPE", SIGTERM: "SIGTERM",
-      SIGXCPU: "SIGXCPU (processor time)", SIGXFSZ: "SIGXFSZ (it wrote a file beyond limits.file)",
-      SIGSYS: "SIGSYS (a forbidden call)",
-    ]
-    return names[Int32(number)] ?? "signal \(number)"
   }
 }

@@ -36,7 +36,7 @@ struct SampleParameters {
     .string("\(stage.generatorName)/\(type(of: stage.generator).description.revision)")
   }
 
-  private static func json(_ condition: Condition) -> JSONValue {
+  static func json(_ condition: Condition) -> JSONValue {
     func bound(_ bound: Condition.Bound?) -> JSONValue {
       bound.map { ["value": .string($0.text), "included": .bool($0.isInclusive)] } ?? .null
     }

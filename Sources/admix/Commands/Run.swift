@@ -1,4 +1,5 @@
 import AdmixEngine
+import AdmixGenerators
 import AdmixModel
 import AdmixProcess
 import AdmixReport
@@ -259,6 +260,8 @@ struct Run: AsyncParsableCommand {
       .array((pipeline.set + [""] + pipeline.params).map { .string($0) }),
       .array(store.distdirs.map { .string($0) }), .bool(store.offline), .bool(noSandbox),
       .array((selection.only + [""] + selection.downstream).map { .string($0) }),
+      // A plugin of the same name that lies nearer is another one.
+      .array(pipeline.plugins.plugins.map { .string($0.path) }),
     ])
     return Standing.Question(
       key: Digest(of: asked.text), environment: ProcessInfo.processInfo.environment)

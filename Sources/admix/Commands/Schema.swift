@@ -11,6 +11,9 @@ struct SchemaCommand: AsyncParsableCommand {
   @Flag(help: .hidden) var json = false
 
   func run() async throws {
-    Terminal.out(JSONSchema.document(kinds: builtinStages.descriptions).pretty + "\n")
+    // The plugins that pipelines here can use are part of what an editor may complete.
+    var pipeline = PipelineArguments()
+    pipeline.file = "pipeline.yaml"
+    Terminal.out(JSONSchema.document(kinds: pipeline.registry.descriptions).pretty + "\n")
   }
 }

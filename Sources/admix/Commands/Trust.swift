@@ -132,6 +132,17 @@ enum Commands {
     return { stage, code, sources in
       let digest = try? Trust.digest(code, sources, root: root)
       if let digest, trust?.allows(digest, in: path) == true { return nil }
+      if let plugin = code.plugin {
+        if let digest, trust?.allowsPlugin(digest) == true { return nil }
+        return .error(
+          "AX0883", at: code.span,
+          "the plugin '\(plugin.plugin)' of stage '\(stage.name)' is not trusted",
+          cause:
+            "it is somebody's program, in '\(plugin.folder)', and would run: \(line(code))\(rights(code))",
+          hint:
+            "admix plugin trust \(plugin.folder), when you have read it; or --allow-commands for this run"
+        )
+      }
       let wasTrusted = trust?.record(of: path)?.commands[stage.name] != nil
       return .error(
         "AX0860", at: code.span,

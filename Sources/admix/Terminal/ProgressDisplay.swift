@@ -56,6 +56,8 @@ final class ProgressDisplay: Sendable {
         state.board.plan(name, tasks: tasks, reused: reused, rows: rows)
       case .taskFinished(let name): state.board.finishTask(of: name)
       case .progress(let name, let rows): state.board.advance(name, rows: rows)
+      case .working(let name, let phase, let done, let total):
+        state.board.work(name, phase, done, of: total)
       case .fetching(let name, _, let received, let total):
         state.board.fetch(name, received: received, of: total)
       case .waiting(let name, let run):

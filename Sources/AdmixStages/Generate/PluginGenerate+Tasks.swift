@@ -1,0 +1,259 @@
+import AdmixData
+package import AdmixEngine
+import AdmixGenerators
+import AdmixModel
+import AdmixProcess
+import AdmixSpec
+import Foundation
+
+extension PluginGenerate {
+  // MARK: What is to be done
+
+  package func drive(_ stage: any StageContext) async throws -> StageOutputs {
+    var outputs = StageOutputs()
+    var inputs: [String: [Artifact]] = [:]
+    let files = Array(stage.sources.joined())
+    var schema = Schema(manifest.columns)
+    if manifest.learns {
+      guard let learn = stage.inputs["learn"] else {
+        throw TaskFailure(.error("AX0612", at: span, "'learn' is missing"))
+      }
+      schema = self.schema(learned: try stage.artifacts.dataset(learn).schema) ?? Schema()
+      var report = Diagnostics()
+      check(schema, report: &report)
+      if report.hasErrors { throw TaskFailure(report) }
+      let fitted = try await stage.run([
+        TaskRequest(
+          step: "plugin-fit",
+          parameters: [
+            "options": parameters(.fit), "seed": .string("\(stage.seed)"),
+            "salt": .string(stage.salt),
+          ], inputs: ["learn": [learn]], files: files)
+      ])
+      guard let done = fitted.first, let model = done.artifacts["model"]?.first else {
+        throw TaskFailure(.error("AX0913", at: span, "a generator learned no model"))
+      }
+      inputs["model"] = [model]
+      outputs.artifacts["model"] = model
+      outputs.warnings += placed(done.warnings)
+    }
+    inputs["schema"] = [try stage.artifacts.publish(schema, kind: .statistics)]
+    let common: [String: JSONValue] = [
+      "options": parameters(.sample), "seed": .string("\(stage.seed)"), "salt": .string(stage.salt),
+      "where": .array(conditions.map(SampleParameters.json)),
+      "keep": .array(keep.map { .string($0.text) }),
+    ]
+    let done = try await stage.run(
+      Partitioning.ranges(rows: rows).map { range in
+        var members = common
+        members["from"] = JSONValue(range.lowerBound)
+        members["to"] = JSONValue(range.upperBound)
+        return TaskRequest(
+          step: "plugin-sample", parameters: .object(members), inputs: inputs, files: files,
+          expectedRows: range.count)
+      })
+    let manifest = DatasetManifest(
+      schema: schema, partitions: done.flatMap { $0.artifacts["rows"] ?? [] })
+    outputs.artifacts["data"] = try stage.artifacts.publish(
+      manifest, kind: .dataset, rows: manifest.rows)
+    var acceptance: ConstrainedSampler.Acceptance?
+    for result in done {
+      outputs.warnings += placed(result.warnings.filter { !outputs.warnings.contains($0) })
+      guard let found = SampleParameters.acceptance(result.value.json) else { continue }
+      if acceptance == nil { acceptance = found } else { acceptance?.add(found) }
+    }
+    if let acceptance, acceptance.accepted < acceptance.drawn {
+      outputs.warnings.append(
+        Diagnostic(
+          .note, "AX0613", at: keep.first?.span ?? conditions.first?.columnSpan ?? span,
+          "the keep rules accepted \(acceptance.accepted) of \(acceptance.drawn) rows drawn",
+          cause: "the others were drawn again"))
+    }
+    return outputs
+  }
+
+  private func placed(_ warnings: [Diagnostic]) -> [Diagnostic] {
+    warnings.map { warning in
+      var warning = warning
+      warning.span = span
+      return warning
+    }
+  }
+
+  package func perform(_ task: any TaskContext) throws -> TaskOutputs {
+    do {
+      switch task.request.step {
+      case "plugin-fit": return try fit(task)
+      case "plugin-sample": return try sample(task)
+      default:
+        throw TaskFailure(
+          .error(
+            "AX0901", at: span, "stage kind 'generate' has no step '\(task.request.step)'"))
+      }
+    } catch let failure as PluginFailure {
+      throw TaskFailure(failure.diagnostic, reason: failure.isSandbox ? .sandbox : .failed)
+    } catch let report as Diagnostics {
+      throw TaskFailure(report)
+    } catch let diagnostic as Diagnostic {
+      throw TaskFailure(diagnostic)
+    }
+  }
+
+  // MARK: Learning
+
+  private func fit(_ task: any TaskContext) throws -> TaskOutputs {
+    guard let learn = task.request.inputs["learn"]?.first else { throw missing("learn") }
+    let dataset = try task.artifacts.dataset(learn)
+    let schema = self.schema(learned: dataset.schema) ?? Schema()
+    let run = try PluginRun(plugin, manifest, environment, task, "fit", span)
+    defer { run.clear() }
+    var partitions = dataset.partitions.makeIterator()
+    let fitting = PluginFitting(run.place, manifest)
+    try fitting.write(schema) {
+      try task.checkCancellation()
+      return try partitions.next().map {
+        try task.artifacts.batch($0, schema: dataset.schema, columns: schema.names)
+      }
+    }
+    let session = PluginSession(plugin, manifest, run.place)
+    let level = try fitting.learn(
+      session, rows: dataset.rows, parameters: task.request.parameters["options"] ?? [:],
+      seed: Self.seed(task, "fit"))
+    try run.succeeded()
+    return TaskOutputs(
+      ["model": [try task.artifacts.publish(file: fitting.model, kind: .model, rows: nil)]],
+      value: PluginRun.value(level, isSandboxed: task.foreign.isSandboxed),
+      warnings: session.warnings + run.warnings(level))
+  }
+
+  /// A seed of 53 bits, which is a whole number in every language's JSON.
+  private static func seed(_ task: any TaskContext, _ purpose: String) -> Int {
+    let parameters = task.request.parameters
+    return PluginSampling.seed(
+      "\(parameters["seed"]?.string ?? "") \(parameters["salt"]?.string ?? "")", purpose)
+  }
+
+  private func missing(_ input: String) -> TaskFailure {
+    TaskFailure(.error("AX0913", at: span, "a task of 'generate' was given no \(input)"))
+  }
+
+  // MARK: Sampling
+
+  private func sample(_ task: any TaskContext) throws -> TaskOutputs {
+    let parameters = task.request.parameters
+    guard let from = parameters["from"]?.int, let to = parameters["to"]?.int, from >= 0, from <= to,
+      let described = task.request.inputs["schema"]?.first
+    else { throw missing("row numbers") }
+    let schema = try task.artifacts.decode(Schema.self, from: described)
+    var report = Diagnostics()
+    var rules = keep.compactMap { $0.compiled(schema, report: &report) }
+    try report.check()
+    rules += try conditions.map { try $0.rule(schema) }
+
+    let run = try PluginRun(plugin, manifest, environment, task, "rows-\(from)", span)
+    defer { run.clear() }
+    var model: String?
+    if let artifact = task.request.inputs["model"]?.first {
+      let file = try run.shown(task.artifacts.file(of: artifact), task)
+      run.place.readable.append(file)
+      model = file
+    }
+    let sampling = try PluginSampling(
+      plugin, manifest, run.place, schema: schema, model: model,
+      parameters: parameters["options"] ?? [:],
+      seed: ("\(parameters["seed"]?.string ?? "") \(parameters["salt"]?.string ?? "")"),
+      rules: rules)
+    let session = PluginSession(plugin, manifest, run.place)
+    let made = try sampling.rows(from..<to, session)
+    try run.succeeded()
+    task.progress(rows: made.batch.rows)
+    return TaskOutputs(
+      ["rows": [try task.artifacts.publish(made.batch)]],
+      value: rules.isEmpty ? .null : SampleParameters.value(made.acceptance),
+      warnings: session.warnings)
+  }
+}
+
+/// The folders, the log and the rights of one process of a plugin within a task.
+final class PluginRun {
+  var place: PluginPlace
+  private let span: SourceSpan
+  /// The log of the stage, which a failure is shown from.
+  private let stageLog: String
+  private var hasSucceeded = false
+
+  init(
+    _ plugin: Plugin, _ manifest: PluginManifest, _ environment: PluginEnvironment?,
+    _ task: any TaskContext, _ what: String, _ span: SourceSpan
+  ) throws {
+    self.span = span
+    var folders: [String] = []
+    let log: ProgramLog
+    do {
+      for _ in 0..<2 {
+        let path = try task.artifacts.newFile()
+        try FileManager.default.createDirectory(
+          atPath: path, withIntermediateDirectories: true)
+        folders.append(path)
+      }
+      let path = try task.logFile()
+      stageLog = path
+      log = try ProgramLog(
+        path: path.hasSuffix(".log") ? "\(path.dropLast(4)).\(what).log" : "\(path).\(what)")
+    } catch let error as CocoaError {
+      throw TaskFailure(
+        .error(
+          "AX0873", at: span, "a folder for the plugin cannot be made",
+          cause: error.localizedDescription), reason: .store)
+    }
+    let setting = task.foreign
+    place = PluginPlace(
+      stage: task.stageName, span: span, given: folders[0], work: folders[1],
+      readable: task.request.files.map(\.path), environment: environment?.folder,
+      launcher: setting.launcher, variables: setting.environment,
+      isSandboxed: setting.isSandboxed, log: log, check: { try task.checkCancellation() },
+      progress: { task.progress(phase: $0, done: $1, total: $2) })
+  }
+
+  /// A file of the store as the program may see it.
+  func shown(_ file: String, _ task: any TaskContext) throws -> String {
+    // Where nothing protects the store's own file, the program gets another.
+    if task.foreign.isSandboxed, SandboxLevel.landlockVersion > 0 { return file }
+    let copy = place.given + "/model"
+    try FileManager.default.copyItem(atPath: file, toPath: copy)
+    chmod(copy, 0o444)
+    return copy
+  }
+
+  /// A log of a success that says nothing is not kept.
+  func succeeded() throws {
+    hasSucceeded = true
+    var info = stat()
+    if stat(place.log.path, &info) == 0, info.st_size == 0 { unlink(place.log.path) }
+  }
+
+  func clear() {
+    if !hasSucceeded { rename(place.log.path, stageLog) }
+    for folder in [place.given, place.work] { try? FileManager.default.removeItem(atPath: folder) }
+  }
+
+  static func value(_ level: SandboxLevel, isSandboxed: Bool) -> JSONValue {
+    [
+      "sandbox": [
+        "asked": .bool(isSandboxed), "landlock": JSONValue(level.landlock),
+        "watched": .bool(level.isWatched), "network": .string("\(level.network)"),
+      ]
+    ]
+  }
+
+  func warnings(_ level: SandboxLevel) -> [Diagnostic] {
+    guard !place.isSandboxed || level.landlock == 0 else { return [] }
+    return [
+      .warning(
+        "AX0870", at: span, "stage '\(place.stage)' ran without a sandbox",
+        cause: place.isSandboxed
+          ? "this kernel has no Landlock: files it may not use are not refused"
+          : "--no-sandbox asked for it: what it read and wrote beside its files is not known")
+    ]
+  }
+}

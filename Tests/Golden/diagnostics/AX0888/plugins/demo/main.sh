@@ -1,0 +1,2 @@
+cat ../../people.csv 2>/dev/null
+exit 1
