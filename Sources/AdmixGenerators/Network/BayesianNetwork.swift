@@ -90,7 +90,7 @@ package struct BayesianNetwork: Generator {
       return writer.data
     }
     let draft = try NetworkDraft(decoding: learning.state)
-    let rows = try CodedRows(batch, draft.codings)
+    let rows = try LevelRows(batch, draft.codings)
     let isLast = pass == passes.count - 1
     if isLast { try writeCounts(batch, learning.schema, to: &writer) }
     ContingencyTables.count(

@@ -27,7 +27,7 @@ struct ContingencyTables {
 
   /// Counts the rows of one partition, table after table, and writes each at once.
   static func count(
-    _ scopes: [[Int]], _ codes: CodedRows, levels: [Int], to writer: inout ByteWriter
+    _ scopes: [[Int]], _ codes: LevelRows, levels: [Int], to writer: inout ByteWriter
   ) {
     let largest = scopes.map { size($0, levels) }.max() ?? 0
     var table = [UInt32](repeating: 0, count: largest)
@@ -105,7 +105,7 @@ struct ContingencyTables {
 }
 
 /// The levels of the rows of one partition, column by column.
-struct CodedRows {
+struct LevelRows {
   let rows: Int
   let columns: [[UInt16]]
 

@@ -1,7 +1,7 @@
 import AdmixData
 import AdmixModel
 
-extension CodedRows {
+extension LevelRows {
   /// Levels of a batch's columns, which are found by name, and after those their groups.
   init(_ batch: Batch, _ codings: [LevelCoding]) throws {
     rows = batch.rows

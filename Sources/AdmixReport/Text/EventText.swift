@@ -51,7 +51,7 @@ package enum EventText {
       "stage_finished", "A stage has ended: what `run --json` says of it.",
       [
         "stage", "kind", "status", "why", "cut_off_by", "seconds", "outputs", "tasks", "files",
-        "diagnostics", "cache",
+        "diagnostics", "cache", "determinism",
       ]
     ),
     (

@@ -57,7 +57,7 @@ extension BayesianNetwork {
     }
     if pass == 0 {
       ContingencyTables.count(
-        domains.indices.map { [$0] }, CodedRows(rows: batch.rows, columns: codes),
+        domains.indices.map { [$0] }, LevelRows(rows: batch.rows, columns: codes),
         levels: domains.map(\.count), to: &writer)
       return writer.data
     }
@@ -67,7 +67,7 @@ extension BayesianNetwork {
       codes.map { UInt16(levels[Int($0)]) }
     }
     ContingencyTables.count(
-      Self.pairs(levels.count), CodedRows(rows: batch.rows, columns: levels),
+      Self.pairs(levels.count), LevelRows(rows: batch.rows, columns: levels),
       levels: marginals.levelCounts, to: &writer)
     return writer.data
   }
