@@ -33,11 +33,19 @@ struct PluginInstall: AsyncParsableCommand {
       throw failure(
         "its lock file is not there", "'environment' in '\(plugin.folder)/plugin.yaml' names it")
     }
+    let manager = FileManager.default
+    // Two at once would take each other's folder away; the second waits and finds it done.
+    let lock = environment.folder + ".lock"
+    try? manager.createDirectory(
+      atPath: (lock as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure("a folder cannot be written", lock) }
+    defer { close(descriptor) }
+    while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
     if environment.isInstalled, !again {
       tell(plugin, environment, "\(plugin.name) is installed\n")
       return
     }
-    let manager = FileManager.default
     // Made under its own name, as virtual environments cannot be moved; the record comes last.
     try? manager.removeItem(atPath: environment.folder)
     do {
