@@ -27,8 +27,10 @@ final class StageBench: StageContext, @unchecked Sendable {
   /// - Parameter names: how the datasets are called, by role, where that matters.
   init(
     _ stage: any StageKind, name: String = "stage", _ artifacts: any ArtifactAccess,
-    inputs: [String: Artifact], names: [String: String]? = nil, seed: UInt64 = 1
+    inputs: [String: Artifact], names: [String: String]? = nil, seed: UInt64 = 1,
+    sources: [[SourceFile]] = []
   ) {
+    self.sources = sources
     self.stage = stage
     stageName = name
     self.artifacts = artifacts
@@ -37,7 +39,7 @@ final class StageBench: StageContext, @unchecked Sendable {
     self.seed = seed
   }
 
-  var sources: [[SourceFile]] { [] }
+  let sources: [[SourceFile]]
   var salt: String { stageName }
   var pipeline: PipelineFacts {
     PipelineFacts(name: "test", description: nil, seed: seed, ancestry: [])
@@ -69,6 +71,7 @@ final class StageBench: StageContext, @unchecked Sendable {
       stages:
         rows: {source: {}}
         more: {source: {}}
+        mixed: {source: {}}
         stage:
           \(description.name): \(yaml.hasPrefix("{") ? yaml : "\n" + yaml)
       """

@@ -72,8 +72,27 @@ package enum Reference {
       \(example(kind))
       ```
 
-      \(table(kind.allFields))
+      \(table(kind.allFields))\(tasks(kind))
       """)
+  }
+
+  private static func tasks(_ kind: KindDescription) -> String {
+    if kind.tasks.isEmpty { return "" }
+    var text = """
+
+      What it is done in, and what each part is done again for beside other data:
+
+      | part | what it does | options |
+      | --- | --- | --- |
+
+      """
+    for task in kind.tasks {
+      text += row([
+        task.step.isEmpty ? "the end" : "`\(task.step)`", task.summary,
+        task.options.map { "`\($0)`" }.joined(separator: ", "),
+      ])
+    }
+    return text
   }
 
   /// The example as a stage stands in a file: below a name and its kind.

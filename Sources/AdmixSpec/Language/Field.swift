@@ -115,6 +115,25 @@ package enum EdgeKind: String, Sendable {
   case order
 }
 
+/// A part of a stage that is cached by itself.
+///
+/// That it is redone for these options and no others is held against what stages do, for every option,
+/// by a test.
+package struct TaskDescription: Sendable {
+  /// The step's name; empty for what is put together in the end, which is redone whenever the stage runs.
+  package var step: String
+  /// What one task of it does.
+  package var summary: String
+  /// The stage's options that it is redone for, directly or since something before it was.
+  package var options: [String]
+
+  package init(_ step: String, _ summary: String, _ options: [String]) {
+    self.step = step
+    self.summary = summary
+    self.options = options
+  }
+}
+
 /// A stage kind as the language sees it.
 package struct KindDescription: Sendable {
   package var name: String
@@ -128,12 +147,15 @@ package struct KindDescription: Sendable {
   package var usesRandomness: Bool
   /// Whether it tells about the pipeline as a whole (a card), so that those facts are an input too.
   package var usesPipelineFacts: Bool
+  /// What the stage is done in, and which options each part is redone for.
+  package var tasks: [TaskDescription]
   /// A few lines of YAML for the reference page, the options of one stage.
   package var example: String
 
   package init(
     name: String, revision: Int, summary: String, fields: [Field], outputs: [String]?,
-    usesRandomness: Bool = false, usesPipelineFacts: Bool = false, example: String
+    usesRandomness: Bool = false, usesPipelineFacts: Bool = false,
+    tasks: [TaskDescription] = [], example: String
   ) {
     self.name = name
     self.revision = revision
@@ -142,6 +164,7 @@ package struct KindDescription: Sendable {
     self.outputs = outputs
     self.usesRandomness = usesRandomness
     self.usesPipelineFacts = usesPipelineFacts
+    self.tasks = tasks
     self.example = example
   }
 

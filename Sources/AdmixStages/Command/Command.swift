@@ -48,6 +48,12 @@ package struct Command: StageKind {
         ]), "What it may use; a program that wants more is ended.", affectsOutput: false),
     ],
     outputs: nil, usesRandomness: true,
+    tasks: [
+      .init(
+        "run", "Runs the program.",
+        ["run", "inputs", "files", "outputs", "environment", "network"]),
+      .init("scan", "Looks at a CSV or TSV file it wrote.", ["outputs"]),
+    ],
     example: """
       run: [python3, scripts/score.py, "{inputs.rows}", "{outputs.scored}"]
       inputs: {rows: {from: census, as: csv}}

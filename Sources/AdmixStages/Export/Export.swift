@@ -40,6 +40,13 @@ package struct Export: StageKind {
       ),
     ],
     outputs: ["file"], usesPipelineFacts: true,
+    tasks: [
+      .init("write", "Writes the file.", ["from", "to", "format", "columns", "origin"]),
+      .init(
+        "describe", "For `card`: describes one partition.",
+        ["from", "columns", "origin", "card"]),
+      .init("", "Card, statement and where the file goes.", ["to", "card", "attestation"]),
+    ],
     example: """
       export: {from: blend, after: [bias, quality], to: out/blend.parquet, card: true}
       """)

@@ -40,6 +40,13 @@ package struct Fairness: StageKind {
       Gates.field,
     ],
     outputs: ["report"],
+    tasks: [
+      .init(
+        "count", "Counts outcomes by group in one partition.",
+        ["of", "against", "label", "protected", "conditional"]),
+      .init(
+        "", "Rates, gaps, intervals and gates.", ["label", "reference", "min_support", "gates"]),
+    ],
     example: """
       fairness:
         of: blend

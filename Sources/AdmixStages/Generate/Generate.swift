@@ -24,6 +24,17 @@ package struct Generate: StageKind {
     // The generator decides: its tables, and the model where it learns one.
     outputs: nil,
     usesRandomness: true,
+    tasks: [
+      .init(
+        "fit", "Notes what a partition of the rows to learn from holds, once for each pass.",
+        ["learn", "with"]),
+      .init("combine", "Adds that up, to the model in the end.", ["learn", "with"]),
+      .init(
+        "plan", "Holds what is asked for against the model.",
+        ["learn", "with", "rows", "where", "keep"]),
+      .init(
+        "sample", "Makes one partition of rows.", ["learn", "with", "rows", "where", "keep"]),
+    ],
     example: """
       learn: parts.train
       with: gaussian-copula

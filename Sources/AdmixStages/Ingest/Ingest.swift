@@ -33,6 +33,21 @@ package struct Ingest: StageKind {
       ),
     ],
     outputs: ["data", "rejects", "profile"],
+    tasks: [
+      .init(
+        "scan", "Of a CSV or TSV file: finds its dialect and where its records begin.",
+        ["from", "format", "missing", "on-error"]),
+      .init(
+        "read", "Reads records of a CSV or TSV file into one partition.",
+        ["from", "format", "missing", "columns", "on-error"]),
+      .init(
+        "survey", "Of a file of another format: finds its columns and their types.",
+        ["from", "format", "missing", "columns", "on-error"]),
+      .init(
+        "table", "Reads such a file into partitions.",
+        ["from", "format", "missing", "columns", "on-error"]),
+      .init("", "Schema, profile and rejects of all files.", ["sha256"]),
+    ],
     example: """
       from: data/people.csv
       missing: ["?"]

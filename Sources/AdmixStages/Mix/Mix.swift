@@ -43,6 +43,10 @@ package struct Mix: StageKind {
         "Gives the whole blend a chosen distribution over the values of some columns."),
     ],
     outputs: ["data"], usesRandomness: true,
+    tasks: [
+      .init("count", "For `balance`: counts a partition's combinations.", ["parts", "balance"]),
+      .init("blend", "Makes one partition of the blend.", ["rows", "parts", "balance"]),
+    ],
     example: """
       mix:
         rows: 40000

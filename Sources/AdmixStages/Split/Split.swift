@@ -27,6 +27,16 @@ package struct Split: StageKind {
       ),
     ],
     outputs: nil, usesRandomness: true,
+    tasks: [
+      .init("count", "For `stratify`: counts a partition's combinations.", ["from", "stratify"]),
+      .init("cut", "Cuts rows into the parts.", ["from", "into", "stratify", "group"]),
+      .init("count-groups", "For `group`: counts a partition's groups.", ["from", "group"]),
+      .init(
+        "assign-groups", "For `group`: gives each group a part.",
+        ["from", "into", "stratify", "group"]),
+      .init(
+        "cut-groups", "For `group`: cuts a partition.", ["from", "into", "stratify", "group"]),
+    ],
     example: """
       split: {from: census, into: {train: 0.8, holdout: 0.2}, stratify: [income, sex]}
       """)

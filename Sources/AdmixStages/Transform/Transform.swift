@@ -13,6 +13,19 @@ package struct Transform: StageKind {
       .required("steps", Operation.field, "What to do, in order."),
     ],
     outputs: ["data"], usesRandomness: true,
+    tasks: [
+      .init("rows", "Changes the rows of one partition.", ["from", "steps"]),
+      .init(
+        "fill-values", "For `fill`: notes what a partition's column holds.", ["from", "steps"]),
+      .init("fill-choose", "For `fill`: chooses the value.", ["from", "steps"]),
+      .init("dedupe-keys", "For `dedupe`: notes a partition's keys.", ["from", "steps"]),
+      .init("dedupe-find", "For `dedupe`: finds what came before.", ["from", "steps"]),
+      .init("dedupe-take", "For `dedupe`: keeps the first of each.", ["from", "steps"]),
+      .init("sample", "For `sample`: keeps the chosen rows of a partition.", ["from", "steps"]),
+      .init("sort-run", "For `sort`: sorts one partition.", ["from", "steps"]),
+      .init("sort-cut", "For `sort`: finds where partitions begin.", ["from", "steps"]),
+      .init("sort-merge", "For `sort`: merges one partition.", ["from", "steps"]),
+    ],
     example: """
       transform:
         from: census

@@ -42,6 +42,41 @@ package struct Validate: StageKind {
       Gates.field,
     ],
     outputs: ["report"], usesRandomness: true,
+    tasks: [
+      .init("expect", "Checks one partition.", ["of", "expect"]),
+      .init(
+        "keys", "For `unique`, `references` and the like: notes a partition's keys.",
+        ["of", "expect"]),
+      .init("collect", "Looks at keys of all partitions.", ["of", "expect"]),
+      .init(
+        "profile", "For `fidelity`: counts a partition's values.",
+        ["of", "reference", "holdout", "synthetic", "fidelity"]),
+      .init(
+        "plan", "For `fidelity`: divides columns into what is compared.",
+        ["of", "reference", "holdout", "synthetic", "fidelity"]),
+      .init(
+        "pairs", "For `fidelity`: counts pairs of columns in a partition.",
+        ["of", "reference", "holdout", "synthetic", "fidelity"]),
+      .init(
+        "scores", "For `fidelity`: compares.",
+        ["of", "reference", "holdout", "synthetic", "fidelity"]),
+      .init(
+        "hashes", "For `copies` and `privacy`: notes a partition's rows.",
+        ["of", "reference", "holdout", "synthetic", "copies", "privacy"]),
+      .init(
+        "copies", "For `copies` and `privacy`: counts equal rows.",
+        ["of", "reference", "holdout", "synthetic", "copies", "privacy"]),
+      .init(
+        "sample", "For `privacy` and `utility`: takes rows.",
+        ["of", "reference", "holdout", "synthetic", "privacy", "utility"]),
+      .init(
+        "neighbours", "For `privacy`: finds nearest rows.",
+        ["of", "reference", "holdout", "synthetic", "privacy"]),
+      .init(
+        "utility", "For `utility`: learns from one dataset and tests on the holdout.",
+        ["of", "reference", "holdout", "synthetic", "utility"]),
+      .init("", "Scores, verdicts and gates.", ["gates"]),
+    ],
     example: """
       validate:
         of: blend
