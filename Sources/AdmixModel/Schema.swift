@@ -74,6 +74,11 @@ package struct Schema: Hashable, Sendable, Codable {
     Schema(columns.map { ColumnSchema($0.name, $0.type, isUTC: $0.isUTC) })
   }
 
+  /// The shape, with what people said columns are for: what a generator looks at a partition with.
+  package var shapeWithRoles: Schema {
+    Schema(columns.map { ColumnSchema($0.name, $0.type, roles: $0.roles, isUTC: $0.isUTC) })
+  }
+
   package func columns(with role: ColumnRole) -> [ColumnSchema] {
     columns.filter { $0.roles.contains(role) }
   }

@@ -71,9 +71,9 @@ final class StageBench: StageContext, @unchecked Sendable {
       stages:
         rows: {source: {}}
         more: {source: {}}
-        mixed: {source: {}}
         stage:
           \(description.name): \(yaml.hasPrefix("{") ? yaml : "\n" + yaml)
+        mixed: {source: {}}
       """
     let spec = try SpecCompiler(kinds: [source, description]).compile(
       text: text, options: .init(environment: environment))

@@ -25,6 +25,7 @@ struct ReuseTests {
         validate:
           of: rows
           expect: [{column: x, between: [0, 1000000]}, {column: c, not-null: true}, {column: x, unique: true}]
+      made: {generate: {learn: rows, with: gaussian-copula, rows: 40}}
       out: {export: {from: rows, to: out/rows.csv, card: true}}
     """
 
@@ -76,6 +77,8 @@ struct ReuseTests {
       #expect(tasks["bias"]?.done == 1, "\(edit.path): \(tasks)")
       // Of the new partition: its own counts, and its keys; of all: the comparison of keys.
       #expect((tasks["checks"]?.done ?? 99) <= 3, "\(edit.path): \(tasks)")
+      // Values of one partition are counted; how they go together is counted again with all levels known.
+      #expect((tasks["made"]?.reused ?? 0) >= count - 1, "\(edit.path): \(tasks)")
       // The file is written anew, one partition described.
       #expect(tasks["out"]?.done == 2, "\(edit.path): \(tasks)")
       // Sorting merges all there is, but sorts one partition.

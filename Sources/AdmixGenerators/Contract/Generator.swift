@@ -45,6 +45,8 @@ package protocol Generator: Sendable {
   var passes: [String] { get }
 
   /// What a pass notes about one training partition.
+  ///
+  /// Categories are those of the partition, in an order of its own, so they are noted by their texts.
   func statistics(pass: Int, of batch: Batch, learning: LearningContext) throws -> Data
 
   /// Combines what a pass noted, in partition order, to the next pass's state or the model.
@@ -97,7 +99,8 @@ package struct PrivacyBound: Hashable, Sendable {
 
 /// What a pass knows beside the rows it looks at.
 package struct LearningContext: Sendable {
-  /// The schema of the whole training dataset; batches have exactly this one.
+  /// The schema of the training dataset: whole where passes are combined; names, types and roles where a
+  /// partition is looked at.
   package var schema: Schema
   /// What the pass before gave; nil in the first.
   package var state: Data?

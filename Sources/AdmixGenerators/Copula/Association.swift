@@ -238,7 +238,7 @@ extension Association {
       // Group by code, the missing level first.
       let codes =
         switch column.values {
-        case .category(_, let categories): categories.count
+        case .category: marginal.column.categories.count
         case .bool: 2
         default: marginal.levels.count
         }
@@ -247,7 +247,14 @@ extension Association {
         groups[Int(code) + 1] = Int32(marginal.groups[piece])
       }
       switch column.values {
-      case .category(let buffer, _):
+      case .category(let buffer, let categories):
+        // The partition has an order of its own.
+        let index = CategoryIndex(marginal.column.categories)
+        groups =
+          [groups[0]]
+          + categories.map { name in
+            index.code(of: name).map { groups[Int($0) + 1] } ?? groups[0]
+          }
         let values = buffer.unsafe
         return (0..<values.count).map {
           column.isMissing($0) ? groups[0] : groups[Int(values[$0]) + 1]

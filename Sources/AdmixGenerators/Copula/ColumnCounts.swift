@@ -4,8 +4,10 @@ import AdmixModel
 /// What the first pass notes about one column.
 enum ColumnCounts {
   case numeric(NumericCounts)
-  /// By code: the schema's categories, or false and true.
-  case coded(counts: [Int64], missing: Int64)
+  /// Of false and of true.
+  case flags(counts: [Int64], missing: Int64)
+  /// The categories that occur; their order is the partition's.
+  case categories(names: [String], counts: [Int64], missing: Int64)
   case texts(TextCounts)
   /// Keys are made, not learned.
   case none
@@ -24,14 +26,16 @@ enum ColumnCounts {
       for row in 0..<values.count {
         if column.isMissing(row) { missing += 1 } else { counts[Int(values[row])] += 1 }
       }
-      return .coded(counts: counts, missing: missing)
+      let present = counts.indices.filter { counts[$0] > 0 }
+      return .categories(
+        names: present.map { categories[$0] }, counts: present.map { counts[$0] }, missing: missing)
     case .bool(let bits):
       var counts: [Int64] = [0, 0]
       var missing: Int64 = 0
       for row in 0..<bits.count {
         if column.isMissing(row) { missing += 1 } else { counts[bits[row] ? 1 : 0] += 1 }
       }
-      return .coded(counts: counts, missing: missing)
+      return .flags(counts: counts, missing: missing)
     case .text(let texts):
       var counts = TextCounts(
         limit: entry.treatment == .resampled
@@ -55,9 +59,14 @@ enum ColumnCounts {
     case .numeric(let counts):
       writer.write(1)
       counts.write(to: &writer)
-    case .coded(let counts, let missing):
+    case .flags(let counts, let missing):
       writer.write(2)
       writer.write(counts)
+      writer.write(missing)
+    case .categories(let names, let counts, let missing):
+      writer.write(4)
+      writer.write(counts)
+      for name in names { writer.write(name) }
       writer.write(missing)
     case .texts(let counts):
       writer.write(3)
@@ -69,7 +78,12 @@ enum ColumnCounts {
     switch try reader.int() {
     case 0: self = .none
     case 1: self = .numeric(try NumericCounts(from: &reader))
-    case 2: self = .coded(counts: try reader.int64s(), missing: try reader.int64())
+    case 2: self = .flags(counts: try reader.int64s(), missing: try reader.int64())
+    case 4:
+      let counts = try reader.int64s()
+      self = .categories(
+        names: try counts.map { _ in try reader.text() }, counts: counts,
+        missing: try reader.int64())
     case 3: self = .texts(try TextCounts(from: &reader))
     default: throw DamagedBytes()
     }

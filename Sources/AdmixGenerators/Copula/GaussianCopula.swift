@@ -159,7 +159,8 @@ extension GaussianCopula {
 private struct MergedCounts {
   private var values = PairwiseMerge()
   private var numeric: NumericCounts?
-  private var coded: (counts: [Int64], missing: Int64)?
+  private var flags: (counts: [Int64], missing: Int64)?
+  private var categories: (counts: [ExactText: Int64], missing: Int64)?
   private var texts: TextCounts?
 
   mutating func add(_ counts: ColumnCounts) throws {
@@ -181,13 +182,15 @@ private struct MergedCounts {
       } else {
         numeric = next
       }
-    case .coded(let next, let missing):
-      if let before = coded {
-        guard before.counts.count == next.count else { throw DamagedBytes() }
-        coded = (zip(before.counts, next).map { $0 + $1 }, before.missing + missing)
-      } else {
-        coded = (next, missing)
-      }
+    case .flags(let next, let missing):
+      let before = flags ?? ([0, 0], 0)
+      guard before.counts.count == next.count else { throw DamagedBytes() }
+      flags = (zip(before.counts, next).map { $0 + $1 }, before.missing + missing)
+    case .categories(let names, let next, let missing):
+      var all = categories ?? ([:], 0)
+      for (name, count) in zip(names, next) { all.counts[ExactText(name), default: 0] += count }
+      all.missing += missing
+      categories = all
     case .texts(let next):
       if texts == nil { texts = next } else { texts?.merge(next) }
     }
@@ -217,7 +220,12 @@ private struct MergedCounts {
       }
       return .numeric(entry, numeric)
     }
-    if let coded { return .coded(entry, counts: coded.counts, missing: coded.missing) }
+    if let flags { return .coded(entry, counts: flags.counts, missing: flags.missing) }
+    if let categories {
+      return .coded(
+        entry, counts: entry.column.categories.map { categories.counts[ExactText($0)] ?? 0 },
+        missing: categories.missing)
+    }
     if let texts {
       if entry.treatment == .nominal, texts.texts.count > TextPolicy.learnedLevels {
         report.append(

@@ -17,7 +17,7 @@ enum LevelNotes {
       switch ColumnCounts.of(column, as: entry) {
       case .numeric(let counts): return .numbers(counts)
       case .texts(let counts): return .levels(counts)
-      case .coded, .none: return .none
+      case .flags, .categories, .none: return .none
       }
     case .category(let codes, let categories):
       let values = codes.unsafe

@@ -80,22 +80,24 @@ extension Generate {
   ) async throws -> Artifact {
     let manifest = try stage.artifacts.dataset(learn)
     let schema = try stage.artifacts.publish(manifest.schema, kind: .statistics)
+    // A partition is not counted again because another one has a new category.
+    let narrow = try stage.artifacts.publish(manifest.schema.shapeWithRoles, kind: .statistics)
     let parameters = try SampleParameters.learning(self)
     var state: Artifact?
     for pass in generator.passes.indices {
-      var common: [String: [Artifact]] = ["schema": [schema]]
-      if let state { common["state"] = [state] }
+      let before = state.map { ["state": [$0]] } ?? [:]
       let noted = try await stage.run(
         manifest.partitions.map { partition in
           TaskRequest(
             step: "fit-\(pass + 1)", parameters: parameters,
-            inputs: common.merging(["rows": [partition]]) { first, _ in first },
+            inputs: before.merging(["schema": [narrow], "rows": [partition]]) { $1 },
             expectedRows: partition.rows)
         })
-      common["statistics"] = noted.flatMap { $0.artifacts["statistics"] ?? [] }
+      let statistics = noted.flatMap { $0.artifacts["statistics"] ?? [] }
       let combined = try await stage.run([
         TaskRequest(
-          step: "combine-\(pass + 1)", parameters: parameters, inputs: common,
+          step: "combine-\(pass + 1)", parameters: parameters,
+          inputs: before.merging(["schema": [schema], "statistics": statistics]) { $1 },
           isRepeatable: generator.learnsRepeatably)
       ])
       warnings += placed(combined.flatMap(\.warnings), at: learnSpan)

@@ -40,7 +40,7 @@ extension Generate {
   private func fit(_ task: any TaskContext, pass: Int) throws -> TaskOutputs {
     guard let rows = task.request.inputs["rows"]?.first else { throw missing("rows") }
     let learning = try learning(task)
-    let batch = try task.artifacts.batch(rows, schema: learning.schema)
+    let batch = try task.artifacts.batch(rows, shape: learning.schema)
     try task.checkCancellation()
     let statistics = try generator.statistics(pass: pass, of: batch, learning: learning)
     task.progress(rows: batch.rows)
