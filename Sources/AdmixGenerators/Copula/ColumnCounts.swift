@@ -197,7 +197,17 @@ struct NumericCounts {
     counts = ValueCounts(sorted: sorted)
   }
 
+  /// Adds what a later partition noted, but for the values, which are merged by themselves.
   mutating func join(_ other: NumericCounts) {
+    // A part without values says nothing about digits and steps.
+    if counts.values.isEmpty {
+      let gaps = self
+      self = other
+      missing += gaps.missing
+      notFinite += gaps.notFinite
+      tooLarge += gaps.tooLarge
+      return
+    }
     missing += other.missing
     notFinite += other.notFinite
     tooLarge += other.tooLarge

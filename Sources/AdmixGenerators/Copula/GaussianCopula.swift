@@ -168,20 +168,7 @@ private struct MergedCounts {
     case .none: break
     case .numeric(let next):
       values.add(next.counts)
-      // A part without values says nothing about digits and steps.
-      if let before = numeric {
-        var joined = before.counts.values.isEmpty ? next : before
-        if before.counts.values.isEmpty {
-          joined.missing += before.missing
-          joined.notFinite += before.notFinite
-          joined.tooLarge += before.tooLarge
-        } else {
-          joined.join(next)
-        }
-        numeric = joined
-      } else {
-        numeric = next
-      }
+      if numeric == nil { numeric = next } else { numeric?.join(next) }
     case .flags(let next, let missing):
       let before = flags ?? ([0, 0], 0)
       guard before.counts.count == next.count else { throw DamagedBytes() }

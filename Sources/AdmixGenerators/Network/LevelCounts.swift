@@ -91,25 +91,7 @@ struct MergedLevelCounts {
     switch counts {
     case .numeric(let next):
       values.add(next.counts)
-      guard var before = joined else {
-        joined = next
-        return
-      }
-      // A part without values says nothing about digits and steps.
-      if before.counts.values.isEmpty {
-        let empty = before
-        before = next
-        before.missing += empty.missing
-        before.notFinite += empty.notFinite
-        before.tooLarge += empty.tooLarge
-      } else if next.counts.values.isEmpty {
-        before.missing += next.missing
-        before.notFinite += next.notFinite
-        before.tooLarge += next.tooLarge
-      } else {
-        before.join(next)
-      }
-      joined = before
+      if joined == nil { joined = next } else { joined?.join(next) }
     case .texts(let next):
       texts.append((1, next))
       while texts.count >= 2, texts[texts.count - 1].size == texts[texts.count - 2].size {

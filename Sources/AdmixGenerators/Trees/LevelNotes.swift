@@ -74,25 +74,7 @@ struct MergedLevels {
     case .none: break
     case .numbers(let next):
       values.add(next.counts)
-      guard var before = numbers else {
-        numbers = next
-        return
-      }
-      if before.counts.values.isEmpty {
-        // A part without values says nothing about digits and steps.
-        let gaps = before
-        before = next
-        before.missing += gaps.missing
-        before.notFinite += gaps.notFinite
-        before.tooLarge += gaps.tooLarge
-      } else if next.counts.values.isEmpty {
-        before.missing += next.missing
-        before.notFinite += next.notFinite
-        before.tooLarge += next.tooLarge
-      } else {
-        before.join(next)
-      }
-      numbers = before
+      if numbers == nil { numbers = next } else { numbers?.join(next) }
     case .levels(let next):
       if levels == nil { levels = next } else { levels?.merge(next) }
     }
