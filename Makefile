@@ -15,7 +15,7 @@ setup: ## Install what a build needs; does nothing the second time
 	@./scripts/setup
 
 build: setup ## Build the release binary
-	$(SWIFT) build -c release --static-swift-stdlib $(CHECKED)
+	$(SWIFT) build -c release --product admix --static-swift-stdlib $(CHECKED)
 
 run: build ## Run pipelines/admissions to the end
 	$(ADMIX) run pipelines/admissions/pipeline.yaml
