@@ -122,7 +122,7 @@ def change(folder, count, round):
 
 
 def one_changed(binary, count, repeat):
-    """Seconds of the whole run, and of that the stage's own, as its events tell."""
+    """Seconds of the whole run, and of that the stage's own, as the run's record tells."""
     tool = Admix(binary)
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_TMP")) as folder:
         Path(folder, "in.txt").write_text("1\n")
@@ -134,11 +134,9 @@ def one_changed(binary, count, repeat):
             change(folder, count, round)
             # A file is not trusted to be what it was within the clock's granularity.
             subprocess.run(["sleep", "0.2"])
-            events = Path(folder, "events")
-            seconds, mib, _ = measured(tool.command() + ["--events", str(events)], cwd=folder)
-            ended = [json.loads(line) for line in events.read_text().splitlines()]
-            record = next(e for e in ended if e["event"] == "run_finished")
-            own = [stage["seconds"] for stage in record["stages"] if stage["status"] == "executed"]
+            seconds, _, _ = measured(tool.command(), cwd=folder)
+            told = json.loads(measured([tool.binary, "report", "--json"], cwd=folder)[2])
+            own = [stage["seconds"] for stage in told["stages"] if stage["status"] == "executed"]
             assert len(own) == 1, own
             rows.append((seconds, own[0]))
             Path(folder, "pipeline.yaml").write_text(original)

@@ -104,7 +104,9 @@ package struct Engine: Sendable {
       record.status = Self.status(record.stages, control)
       record.seconds = (ContinuousClock.now - begin).seconds
       // Where files had to be identified anew, something was written already.
-      if store.hasWritten { try keepStanding(graph, plan.stages, record) }
+      if store.hasWritten, let standing = try standing(graph, plan.stages, record) {
+        try keep(standing)
+      }
       for stage in record.stages {
         for gate in stage.gates { events(.gate(stage: stage.name, gate)) }
         for item in stage.warnings { events(.warning(stage: stage.name, item)) }
@@ -139,23 +141,27 @@ package struct Engine: Sendable {
     events(.runStarted(run: uuid, stages: graph.stages.map(\.name)))
     let runner = Runner(
       graph: graph, plan: plan, run: active, planner: planner, keepsGoing: options.keepsGoing,
-      waitLimit: options.waitLimit)
+      ranks: graph.ranks, waitLimit: options.waitLimit)
     let ended = await runner.stages()
     record.stages = ended.map(\.record)
     record.status = Self.status(record.stages, control)
     record.seconds = (ContinuousClock.now - begin).seconds
     CrashPoint.runEnding.pass()
+    // Beside the writing: it looks at files, and for the most part not at the database.
+    let told = record
+    async let standing =
+      control.wantsToStop ? nil : try? standing(graph, ended.map(\.planned), told)
     try store.endRun(
       uuid: uuid, status: record.status.rawValue,
       stages: try ended.map { stage in
         (
           stage.record.name, stage.record.kind, stage.record.status.rawValue, stage.resultID,
-          try stage.record.encoded()
+          try stage.encoded ?? stage.record.encoded()
         )
       })
-    record.tell(try store.determinism(ofRun: uuid))
     // A memo; a run that was done is done without it.
-    if !control.wantsToStop { try? keepStanding(graph, ended.map(\.planned), record) }
+    if let standing = await standing { try? keep(standing) }
+    record.tell(try store.determinism(ofRun: uuid))
     CrashPoint.runEnded.pass()
     // Everything is recorded by now, so that an end at any moment of this costs the others something
     // and us nothing.

@@ -125,7 +125,13 @@ package struct DigestHasher: ~Copyable {
 
   /// Looked up once: libcrypto would look for the fastest on every use.
   private struct Method: @unchecked Sendable {
-    let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
+    let sha256: OpaquePointer?
+
+    init() {
+      // A context of its own reads no configuration file, which has nothing to say about a digest and
+      // takes longer than one; what encrypts connections goes on to read it.
+      sha256 = EVP_MD_fetch(OSSL_LIB_CTX_new(), "SHA256", nil)
+    }
   }
   private static let method = Method()
 

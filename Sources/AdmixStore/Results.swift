@@ -186,10 +186,13 @@ extension Store {
 
   /// Makes a result visible.
   ///
-  /// - Parameter isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
+  /// - Parameters:
+  ///   - isLastSuccess: for stages, the pipeline and stage that "why" compares with next time.
+  ///   - stage: how the run is to remember the stage if it gets no further.
   @discardableResult
   package func commit(
-    _ finding: Finding, isLastSuccess: (pipeline: String, stage: String)? = nil
+    _ finding: Finding, isLastSuccess: (pipeline: String, stage: String)? = nil,
+    stage: RunStage? = nil
   ) throws -> StoredResult {
     CrashPoint.commitBegin.pass()
     defer { CrashPoint.commitDone.pass() }
@@ -200,6 +203,7 @@ extension Store {
           sql: "INSERT OR REPLACE INTO last_success VALUES(?, ?, ?)",
           arguments: [name.pipeline, name.stage, result.action])
       }
+      if let stage { try Self.record(db, stage, result: result.id) }
       CrashPoint.commitInside.pass()
       return result
     }

@@ -18,6 +18,26 @@ package struct RunStageRow: Sendable {
   package var kind: String
   package var status: String
   package var body: Data
+
+  package init(name: String, kind: String, status: String, body: Data) {
+    self.name = name
+    self.kind = kind
+    self.status = status
+    self.body = body
+  }
+}
+
+/// A stage to be recorded: of which run, and at which place among its stages.
+package struct RunStage: Sendable {
+  package var run: String
+  package var ordinal: Int
+  package var row: RunStageRow
+
+  package init(run: String, ordinal: Int, row: RunStageRow) {
+    self.run = run
+    self.ordinal = ordinal
+    self.row = row
+  }
 }
 
 extension Store {
@@ -34,6 +54,8 @@ extension Store {
   }
 
   /// Ends a run and records its stages, in one transaction.
+  ///
+  /// - Parameter stages: all of them, in order.
   package func endRun(
     uuid: String, status: String,
     stages: [(name: String, kind: String, status: String, result: Int64?, body: Data)]
@@ -42,23 +64,34 @@ extension Store {
       try db.execute(
         sql: "UPDATE run SET ended_ns = ?, status = ? WHERE uuid = ?",
         arguments: [Self.now(), status, uuid])
-      guard
-        let run = try Int64.fetchOne(
-          db, sql: "SELECT id FROM run WHERE uuid = ?", arguments: [uuid])
-      else { return }
-      let insert = try db.cachedStatement(
-        sql: """
-          INSERT OR REPLACE INTO run_stage(run, ordinal, name, kind, status, action, result, body)
-          VALUES(?, ?, ?, ?, ?, (SELECT action FROM result WHERE id = ?), ?, ?)
-          """)
       for (ordinal, stage) in stages.enumerated() {
-        try insert.execute(
-          arguments: [
-            run, ordinal, stage.name, stage.kind, stage.status, stage.result, stage.result,
-            String(decoding: stage.body, as: UTF8.self),
-          ])
+        try Self.record(
+          db,
+          RunStage(
+            run: uuid, ordinal: ordinal,
+            row: RunStageRow(
+              name: stage.name, kind: stage.kind, status: stage.status, body: stage.body)),
+          result: stage.result)
       }
     }
+  }
+
+  /// Records how one stage ended before the run does, so that a run that is killed leaves word of it.
+  package func record(_ stage: RunStage) throws {
+    try write { db in try Self.record(db, stage, result: nil) }
+  }
+
+  static func record(_ db: Database, _ stage: RunStage, result: Int64?) throws {
+    let statement = try db.cachedStatement(
+      sql: """
+        INSERT OR REPLACE INTO run_stage(run, ordinal, name, kind, status, action, result, body)
+        SELECT id, ?, ?, ?, ?, (SELECT action FROM result WHERE id = ?5), ?5, ? FROM run WHERE uuid = ?
+        """)
+    try statement.execute(
+      arguments: [
+        stage.ordinal, stage.row.name, stage.row.kind, stage.row.status, result,
+        String(decoding: stage.row.body, as: UTF8.self), stage.run,
+      ])
   }
 
   /// The runs of a pipeline, newest first.

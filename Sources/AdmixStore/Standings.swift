@@ -6,15 +6,18 @@ extension Store {
   /// A memo that for one way to ask for a pipeline there was nothing to do.
   ///
   /// What it rests on in the database is checked on reading: every result and its outputs are there, and
-  /// each is still its stage's last success. What it rests on outside is in `body`, and the caller's to
-  /// check.
-  package func standing(for key: Digest) throws -> Data? {
-    try read { db in
-      guard
-        let row = try Row.fetchOne(
-          db, sql: "SELECT pipeline, results, successes, body FROM standing WHERE key = ?",
-          arguments: [Data(key.bytes)])
-      else { return nil }
+  /// each is still its stage's last success.
+  ///
+  /// - Parameter check: reads the memo, and gives nil where what it rests on outside is no longer so.
+  package func standing<Value>(for key: Digest, _ check: (Data) -> Value?) throws -> Value? {
+    let row = try ask { db in
+      try Row.fetchOne(
+        db, sql: "SELECT pipeline, results, successes, body FROM standing WHERE key = ?",
+        arguments: [Data(key.bytes)])
+    }
+    // A file that was edited is the most likely thing, and quickest to see.
+    guard let row, let value = check(try row.value(3)) else { return nil }
+    return try read { db in
       let results: String = try row.value(1)
       let successes = try Int.fetchOne(
         db,
@@ -34,7 +37,7 @@ extension Store {
           WHERE digest IS NULL OR (content IS NULL AND size <= ? AND kind IN
           (\(kinds.map { "'\($0.rawValue)'" }.joined(separator: ",")))))
           """, arguments: [results, Self.inlineLimit])
-      return lacks == false ? try row.value(3) : nil
+      return lacks == false ? value : nil
     }
   }
 

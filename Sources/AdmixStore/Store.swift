@@ -74,8 +74,10 @@ package final class Store: Sendable {
       }
       // Leases and everything SQLite promises rest on locks; where there are none, nothing is begun.
       if let reason = place?.mutedLocks { throw noLocks(reason) }
-      for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
-        try ObjectFolder.makeFolder("\(root)/\(folder)")
+      if isMade || isNew {
+        for folder in ["objects", "work", "rescued", "downloads", "reports", "run"] {
+          try ObjectFolder.makeFolder("\(root)/\(folder)")
+        }
       }
       configuration.foreignKeysEnabled = false
       configuration.busyMode = .timeout(10)

@@ -23,7 +23,7 @@ struct Admix: AsyncParsableCommand {
     ])
 
   /// ArgumentParser's own exit for usage is 64; ours is 2.
-  static func main() async {
+  @MainActor static func main() async {
     // Not for people, so ArgumentParser does not know of it; the thread is the only one by now.
     if CommandLine.arguments.dropFirst().first == ProcessHost.mode {
       let code = ProcessHost.runLauncher()
@@ -37,21 +37,40 @@ struct Admix: AsyncParsableCommand {
     // A reader that goes away ends a write, not the process.
     signal(SIGPIPE, SIG_IGN)
     CrashPoint.arm(ProcessInfo.processInfo.environment)
+    // On this thread: to start others takes longer than to see that nothing is to be done.
     do {
+      if let outcome = try plain?.answered() { Foundation.exit(outcome.rawValue) }
+    } catch { end(error) }
+    await carryOut()
+  }
+
+  private static func carryOut() async {
+    do {
+      if let plain {
+        try await plain.run(isAsked: true)
+        return
+      }
       var command = try parsed()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
-    } catch let code as ExitCode {
-      Foundation.exit(code.rawValue)
-    } catch {
-      let code = exitCode(for: error)
-      let text = fullMessage(for: error)
-      if code == .success { Terminal.out(text + "\n") } else { Terminal.error(text + "\n") }
-      Foundation.exit(code == .validationFailure ? 2 : code.rawValue)
-    }
+    } catch { end(error) }
+  }
+
+  private static func end(_ error: any Error) -> Never {
+    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+    let code = exitCode(for: error)
+    let text = fullMessage(for: error)
+    if code == .success { Terminal.out(text + "\n") } else { Terminal.error(text + "\n") }
+    Foundation.exit(code == .validationFailure ? 2 : code.rawValue)
+  }
+
+  /// A run that is asked for in plain words.
+  private static var plain: Run? {
+    let words = CommandLine.arguments.dropFirst()
+    return words.first == Run.configuration.commandName ? Run.plain(words.dropFirst()) : nil
   }
 
   /// What the arguments ask for.

@@ -54,8 +54,12 @@ struct PipelineArguments: ParsableArguments {
   }
 
   /// The same without a word.
-  func compiled(setting more: [String] = []) throws(Diagnostics) -> Graph {
-    let registry = registry
+  ///
+  /// - Parameter plugins: those of this pipeline, where they were looked for already.
+  func compiled(setting more: [String] = [], plugins: PluginCatalog? = nil) throws(Diagnostics)
+    -> Graph
+  {
+    let registry = plugins.map { builtinStages.adding($0) } ?? registry
     let spec = try SpecCompiler(kinds: registry.descriptions).compile(
       file: path,
       options: .init(
@@ -103,11 +107,15 @@ struct PipelineOptions: ParsableArguments {
   var json = false
 
   var pipeline: PipelineArguments {
+    Self.pipeline(file: file, set: set, params: params, json: json)
+  }
+
+  /// The arguments of a command that names a pipeline in another way.
+  static func pipeline(file: String, set: [String], params: [String], json: Bool)
+    -> PipelineArguments
+  {
     var pipeline = PipelineArguments()
-    pipeline.file = file
-    pipeline.set = set
-    pipeline.params = params
-    pipeline.json = json
+    (pipeline.file, pipeline.set, pipeline.params, pipeline.json) = (file, set, params, json)
     return pipeline
   }
 }

@@ -36,10 +36,26 @@ struct PolicyTests {
     ])
   func sharing(_ one: Sharing) async throws {
     let outcome = try await laboratory.run(
-      "a: {work: {tasks: 12, milliseconds: 15, salt: \(salt), resources: \(one.resources)}}",
+      "a: {work: {tasks: 12, milliseconds: 40, salt: \(salt), resources: \(one.resources)}}",
       .init(jobs: 4, tokens: one.tokens, memory: one.memory))
     #expect(outcome.record.status == .succeeded)
     #expect((watch?.most ?? 0) <= one.most && (watch?.most ?? 0) >= min(one.most, 2))
+  }
+
+  @Test func whatMostRestsOnIsBegunFirst() async throws {
+    let work = "{work: {milliseconds: 40, salt: \(salt)"
+    let single = (1...4).map { "s\($0): \(work)}, seed: \($0)}" }
+    // Listed last, and three others wait for the first of them.
+    let row =
+      ["r1: \(work)}}"] + (2...4).map { "r\($0): \(work)}, after: r\($0 - 1), seed: \($0)}" }
+    let outcome = try await laboratory.run((single + row).joined(separator: "\n"), .init(jobs: 1))
+    let ended = outcome.events.compactMap { event in
+      if case .stageFinished(let record) = event { record.name } else { nil }
+    }
+    #expect(outcome.record.status == .succeeded && ended.count == 8)
+    // One was begun before anybody had to wait.
+    let before = ended.firstIndex(of: "r1").map { ended[..<$0] } ?? []
+    #expect(before.count <= 1, "\(ended)")
   }
 
   @Test func whatIsNotThereIsAnError() async throws {

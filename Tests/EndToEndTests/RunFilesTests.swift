@@ -58,6 +58,53 @@ struct RunFilesTests {
         == ["gate", "run_finished"])
   }
 
+  /// What had ended is on record although the run never came to write its end.
+  @Test func aKilledRunLeavesWordOfItsStages() throws {
+    for (point, known) in [
+      ("run.ending", ["a", "b", "q", "c"]), ("delivery.written", ["a", "b", "q", "c"]),
+    ] {
+      let product = try Self.project()
+      let died = try product.admix("run", "--quiet", environment: ["ADMIX_CRASH_AT": point])
+      #expect(died.code != 0)
+      let told = try JSONValue(parsing: product.admix("report", "--json").out)
+      #expect(told["status"] == "interrupted")
+      let stages = told["stages"]?.array ?? []
+      #expect(stages.compactMap { $0["name"]?.string } == known, "\(point)")
+      for stage in stages {
+        #expect(stage["status"] == "executed" && stage["seconds"]?.double ?? -1 >= 0)
+      }
+      #expect(stages.first { $0["name"] == "q" }?["gates"]?.array?.count == 1)
+    }
+    // One that failed, beside one that never ended.
+    let product = try Self.project()
+    try product.write(
+      Self.pipeline + "  d: {transform: {from: a, steps: [{filter: \"1 / (x - x) > 0\"}]}}\n"
+        + "  e: {ingest: {from: none.csv}}\n", to: "pipeline.yaml")
+    let died = try product.admix(
+      "run", "--quiet", "--keep-going", environment: ["ADMIX_CRASH_AT": "run.ending"])
+    #expect(died.code != 0)
+    let told = try JSONValue(parsing: product.admix("report", "--json").out)
+    let failed = told["stages"]?.array?.filter { $0["status"] == "failed" } ?? []
+    #expect(failed.contains { $0["name"] == "e" }, "\(told["stages"] ?? .null)")
+  }
+
+  /// What is asked in few words is answered before the words are parsed in full, and no otherwise.
+  @Test func plainWordsMeanWhatTheyMean() throws {
+    let product = try Self.project()
+    #expect(try product.shell("mkdir sub && cp pipeline.yaml sub && cp -r data sub").code == 0)
+    for words in [
+      "", "pipeline.yaml", "sub", "-q", "--quiet sub", "--no-report --offline",
+      "--keep-going --allow-commands", "--no-sandbox", "none.yaml", "--none", "a b", "''", "-",
+      "--",
+    ] {
+      let first = try product.shell("admix run \(words)")
+      let plain = try product.shell("admix run \(words)")
+      let full = try product.shell("admix run --wait 5 \(words)")
+      #expect(plain.code == full.code && plain.code == first.code, "\(words)")
+      if plain.code == 0 { #expect(plain.err == full.err && plain.out == full.out, "\(words)") }
+    }
+  }
+
   /// A file that takes no more is said once; the run ends as it would have.
   @Test func lostEventsDoNoHarm() throws {
     let product = try Self.project()

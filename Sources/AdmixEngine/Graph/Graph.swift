@@ -134,6 +134,20 @@ package struct Graph: Sendable {
     return wanted.reduce(into: wanted) { $0.formUnion(ancestors(of: $1)) }
   }
 
+  /// How many stages are in the longest row that begins with each: what is begun first where not all can
+  /// be, since a run takes as long as its longest row.
+  var ranks: [String: Int] {
+    var ranks: [String: Int] = [:]
+    for stage in stages.reversed() {
+      let own = ranks[stage.name] ?? 1
+      ranks[stage.name] = own
+      for parent in stage.inputs.map(\.stage) + stage.after {
+        ranks[parent] = max(ranks[parent] ?? 1, own + 1)
+      }
+    }
+    return ranks
+  }
+
   /// The stages that this one rests on, itself not included.
   package func ancestors(of name: String) -> Set<String> {
     var found: Set<String> = []

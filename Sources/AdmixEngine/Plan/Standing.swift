@@ -21,6 +21,8 @@ package struct Standing: Sendable {
     var listings: [Listing] = []
     /// Digests of values from the environment.
     var environment: [String: String] = [:]
+    /// Digests of what lay in the folders of plugins: one that is added may be the one that is meant.
+    var pluginFolders: [String: Digest] = [:]
     /// What the run would say.
     var message: Message
   }
@@ -44,7 +46,6 @@ extension Standing {
   /// longer to read than to check.
   fileprivate func encoded() throws -> Data {
     var bytes = ByteWriter()
-    bytes.write(try CanonicalJSON.encode(rest))
     bytes.write(files.count)
     for file in files {
       bytes.write(file.path)
@@ -57,22 +58,24 @@ extension Standing {
       bytes.write(Data(digest.bytes))
       bytes.write(size)
     }
+    bytes.write(try CanonicalJSON.encode(rest))
     return bytes.data
   }
 
-  fileprivate init(encoded: Data) throws {
+  /// - Returns: nil where a file is no longer what it was, before the rest is read.
+  fileprivate init?(encoded: Data) throws {
     var bytes = ByteReader(encoded)
-    rest = try CanonicalJSON.decode(Rest.self, from: bytes.data())
     for _ in 0..<(try bytes.count()) {
-      files.insert(
-        FileIdentity(
-          path: try bytes.text(), device: try bytes.int64(), inode: try bytes.int64(),
-          size: try bytes.int64(), modified: try bytes.int64(), changed: try bytes.int64()))
+      let file = FileIdentity(
+        path: try bytes.text(), device: try bytes.int64(), inode: try bytes.int64(),
+        size: try bytes.int64(), modified: try bytes.int64(), changed: try bytes.int64())
+      if FileIdentity(path: file.path) != file { return nil }
     }
     for _ in 0..<(try bytes.count()) {
       guard let digest = Digest(bytes: try bytes.data()) else { throw DamagedBytes() }
       objects[digest] = try bytes.int()
     }
+    rest = try CanonicalJSON.decode(Rest.self, from: bytes.data())
   }
 }
 
@@ -84,10 +87,17 @@ extension Standing {
     /// Nanoseconds since 1970, before the first file of the pipeline was read.
     package var readAt: Int64
     package var environment: [String: String]
+    /// The folders in which plugins were looked for, absolute, with digests of which were there.
+    package var pluginFolders: [String: Digest] = [:]
+    /// The digest of which plugins are in a folder now.
+    package var plugins: @Sendable (String) -> Digest
 
-    package init(key: Digest, environment: [String: String]) {
+    package init(
+      key: Digest, environment: [String: String], plugins: @escaping @Sendable (String) -> Digest
+    ) {
       self.key = key
       self.environment = environment
+      self.plugins = plugins
       readAt = Int64(Date().timeIntervalSince1970 * 1e9)
     }
   }
@@ -118,6 +128,7 @@ extension Standing {
           (stage.status == .executed ? .cached : stage.status).rawValue
         }.mapValues(\.count)))
 
+    rest.pluginFolders = question.pluginFolders
     for path in graph.spec.files {
       guard let identity = FileIdentity(path: path), identity.isSettled(at: question.readAt) else {
         return nil
@@ -164,11 +175,10 @@ extension Standing {
     Digest(of: names.joined(separator: "\u{0}"))
   }
 
-  /// Whether everything outside the database is as it was.
-  func holds(_ locator: SourceLocator, _ store: Store, environment values: [String: String]) -> Bool
-  {
-    guard files.allSatisfy({ FileIdentity(path: $0.path) == $0 }) else { return false }
-    let setting = ForeignSetting(environment: values)
+  /// Whether everything outside the database is as it was, but for the files, which `init` has looked at.
+  fileprivate func holds(_ locator: SourceLocator, _ store: Store, _ question: Question) -> Bool {
+    guard rest.pluginFolders.allSatisfy({ question.plugins($0) == $1 }) else { return false }
+    let setting = ForeignSetting(environment: question.environment)
     for (name, digest) in rest.environment where setting.digest(of: name) != digest { return false }
     for listing in rest.listings {
       let request = SourceRequest(
@@ -183,24 +193,40 @@ extension Standing {
 }
 
 extension Engine {
-  /// Keeps what was found out, so that the next run with nothing to do is told at once.
-  func keepStanding(_ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord) throws {
+  /// A memo as it is kept.
+  struct KeptStanding: Sendable {
+    fileprivate var key: Digest
+    fileprivate var pipeline: String
+    fileprivate var results: [Int64]
+    fileprivate var body: Data
+  }
+
+  /// What was found out, so that the next run with nothing to do can be told at once; nil where it cannot
+  /// be relied on.
+  func standing(_ graph: Graph, _ planned: [Plan.Stage?], _ record: RunRecord) throws
+    -> KeptStanding?
+  {
     guard let question = options.question, record.stages.allSatisfy({ $0.status != .failed }),
       let standing = try Standing(graph, planned, record, question, store, locator, root: root)
-    else { return }
-    let results = planned.compactMap { $0?.result?.id }
+    else { return nil }
+    return KeptStanding(
+      key: question.key, pipeline: graph.spec.name, results: planned.compactMap { $0?.result?.id },
+      body: try standing.encoded())
+  }
+
+  func keep(_ standing: KeptStanding) throws {
     try store.remember(
-      standing: question.key, pipeline: graph.spec.name, results: results,
-      successes: results.count, body: standing.encoded())
+      standing: standing.key, pipeline: standing.pipeline, results: standing.results,
+      successes: standing.results.count, body: standing.body)
   }
 
   /// What a run would say that has nothing to do, where that is known without a look at the pipeline.
-  ///
   package func standing(_ question: Standing.Question) throws -> Standing.Message? {
-    guard let body = try store.standing(for: question.key),
-      let standing = try? Standing(encoded: body),
-      standing.holds(locator, store, environment: question.environment)
-    else { return nil }
-    return standing.rest.message
+    try store.standing(for: question.key) { body in
+      guard let standing = try? Standing(encoded: body),
+        standing.holds(locator, store, question)
+      else { return nil }
+      return standing.rest.message
+    }
   }
 }

@@ -9,6 +9,8 @@ package struct ExecutableTask: Sendable {
   package var request: TaskRequest
   package var artifacts: WorkerArtifacts
   package var resources: Resources
+  /// How many stages are in the longest row that ends with nothing waiting, from this one on.
+  package var rank: Int
   package var progress: @Sendable (Int) -> Void
   package var phase: @Sendable (String, Double, Double?) -> Void
   package var control: RunControl
@@ -52,7 +54,7 @@ package final class LocalExecutor: Executor {
     let halt = RunControl()
     await withDiscardingTaskGroup { group in
       for (index, task) in tasks.enumerated() {
-        await pool.take(task.resources)
+        await pool.take(task.resources, rank: task.rank)
         if halt.wantsToStop {
           pool.give(task.resources)
           break

@@ -2,11 +2,13 @@ import Synchronization
 
 /// What a machine has for tasks, handed out so that no more is in use than there is.
 ///
-/// Who asks first is served first. What the first in the queue lacks is kept for it; others may go
-/// ahead of it with the rest, so that nothing large waits for ever and nothing lies idle for it.
+/// What most rests on is served first, and of equals who asked first. What the first in the queue lacks is
+/// kept for it; others may go ahead of it with the rest, so that nothing large waits for ever and nothing
+/// lies idle for it.
 final class ResourcePool: Sendable {
   private struct Waiting {
     var demand: Resources
+    var rank: Int
     var continuation: CheckedContinuation<Void, Never>
   }
 
@@ -24,12 +26,16 @@ final class ResourcePool: Sendable {
   }
 
   /// Waits until there is enough; more than there is at all counts as all there is.
-  func take(_ wanted: Resources) async {
+  ///
+  /// - Parameter rank: how long the longest row of stages is that waits for this one.
+  func take(_ wanted: Resources, rank: Int) async {
     let demand = wanted.clamped(to: capacity)
     await withCheckedContinuation { continuation in
       let isServed = state.withLock { state in
         guard state.queue.isEmpty, demand.fits(state.free) else {
-          state.queue.append(Waiting(demand: demand, continuation: continuation))
+          let place = state.queue.firstIndex { $0.rank < rank } ?? state.queue.endIndex
+          state.queue.insert(
+            Waiting(demand: demand, rank: rank, continuation: continuation), at: place)
           return false
         }
         state.free.take(demand)

@@ -11,6 +11,8 @@ struct Runner: Sendable {
   let run: ActiveRun
   let planner: Planner
   let keepsGoing: Bool
+  /// How many stages are in the longest row that begins with each.
+  let ranks: [String: Int]
   /// How long to wait for another run that is at work on the same stage; nil waits without end.
   let waitLimit: Duration?
 
@@ -19,26 +21,48 @@ struct Runner: Sendable {
     var record: StageRecord
     var planned: Plan.Stage?
     var resultID: Int64?
+    /// The record as it is written down, where that was done while others were at work.
+    var encoded: Data?
 
     var isDone: Bool { record.status == .executed || record.status == .cached }
   }
 
   func stages() async -> [Ended] {
     var tasks: [String: Task<Void, Never>] = [:]
+    var settled: [String: StageRecord] = [:]
     let board = Board()
     let halt = RunControl()
     for stage in graph.stages {
-      let parents = Set(stage.inputs.map(\.stage) + stage.after).compactMap { tasks[$0] }
+      let before = Set(stage.inputs.map(\.stage) + stage.after)
+      let parents = before.compactMap { tasks[$0] }
+      // Most stages of a long pipeline rest on nothing that runs: to start a task for each of them, which
+      // waits for those of all others, would take longer than all the rest.
+      if parents.isEmpty, let ended = known(stage, before, board) {
+        board.post(ended)
+        run.send(.stageFinished(ended.record))
+        settled[stage.name] = ended.record
+        continue
+      }
       tasks[stage.name] = Task {
         for parent in parents { await parent.value }
         let ended = await end(stage, board, halt)
-        if ended.record.status == .failed, !keepsGoing { halt.stop() }
+        if ended.record.status == .failed {
+          if !keepsGoing { halt.stop() }
+          // The run's end records it again; if the run does not come so far, this is what is known.
+          if let row = try? recorded(ended.record) { try? run.store.record(row) }
+        }
         board.post(ended)
         run.send(.stageFinished(ended.record))
       }
     }
+    // Nothing else is to do here until the others have ended.
+    let encoded = tasks.isEmpty ? [:] : settled.compactMapValues { try? $0.encoded() }
     for task in tasks.values { await task.value }
-    return graph.stages.compactMap { board[$0.name] }
+    return graph.stages.compactMap { stage in
+      var ended = board[stage.name]
+      ended?.encoded = encoded[stage.name]
+      return ended
+    }
   }
 
   private func record(_ stage: Graph.Stage) -> StageRecord {
@@ -46,6 +70,30 @@ struct Runner: Sendable {
       name: stage.name, kind: stage.description.name, status: .skipped, why: [], seconds: 0,
       inputs: stage.inputs, after: stage.after, artifacts: [:], outputs: stage.kind.outputs,
       gates: [], warnings: [], sources: [], files: [], failure: [], failureReason: nil)
+  }
+
+  /// A stage for which the plan has the last word; nil for one that has to be looked at again.
+  private func known(_ stage: Graph.Stage, _ parents: Set<String>, _ board: Board) -> Ended? {
+    guard let planned = plan[stage.name], planned.action == .hit, !planned.isNewlyCurrent,
+      let outputs = planned.outputs, outputs.deliveries.isEmpty, !run.control.wantsToStop,
+      parents.allSatisfy({ board[$0]?.record.status == .cached })
+    else { return nil }
+    var record = record(stage)
+    record.started = Date().timeIntervalSince1970
+    record.status = .cached
+    record.sources = Array(planned.sources.joined())
+    run.send(.stageReused(stage: stage.name))
+    tell(outputs, of: stage, in: &record)
+    return Ended(record: record, planned: planned, resultID: planned.result?.id)
+  }
+
+  /// Puts on record what a stage gave, and says what people should know of it.
+  private func tell(_ outputs: StageOutputs, of stage: Graph.Stage, in record: inout StageRecord) {
+    record.artifacts = outputs.artifacts
+    record.gates = outputs.gates
+    record.warnings = outputs.warnings
+    for gate in outputs.gates { run.send(.gate(stage: stage.name, gate)) }
+    for item in outputs.warnings { run.send(.warning(stage: stage.name, item)) }
   }
 
   private func end(_ stage: Graph.Stage, _ board: Board, _ halt: RunControl) async -> Ended {
@@ -137,7 +185,7 @@ struct Runner: Sendable {
         run.send(.stageStarted(stage: stage.name, kind: record.kind, why: planned.why))
         planned.sources = try await obtained(stage, planned.sources)
         record.sources = Array(planned.sources.joined())
-        let stored = try await drive(stage, planned, board)
+        let stored = try await drive(stage, planned, record, board)
         planned.outputs = stored.outputs
         planned.result = stored.result
         record.tasks = stored.tasks
@@ -161,11 +209,7 @@ struct Runner: Sendable {
       run.send(.stageReused(stage: stage.name))
     }
     let outputs = planned.outputs ?? StageOutputs()
-    record.artifacts = outputs.artifacts
-    record.gates = outputs.gates
-    record.warnings = outputs.warnings
-    for gate in outputs.gates { run.send(.gate(stage: stage.name, gate)) }
-    for item in outputs.warnings { run.send(.warning(stage: stage.name, item)) }
+    tell(outputs, of: stage, in: &record)
     for delivery in outputs.deliveries {
       record.files.append(delivery.path)
       if try !planner.deliveries.isCurrent(delivery) {
@@ -289,9 +333,20 @@ struct Runner: Sendable {
     return all
   }
 
-  private func drive(_ stage: Graph.Stage, _ planned: Plan.Stage, _ board: Board) async throws -> (
-    outputs: StageOutputs, result: StoredResult, tasks: TaskCounts
-  ) {
+  /// A stage as this run is to remember it.
+  private func recorded(_ record: StageRecord) throws -> RunStage {
+    RunStage(
+      run: run.uuid, ordinal: graph.stages.firstIndex { $0.name == record.name } ?? 0,
+      row: RunStageRow(
+        name: record.name, kind: record.kind, status: record.status.rawValue,
+        body: try record.encoded()))
+  }
+
+  /// - Parameter record: what is known of the stage so far; with what it gives, the run's word of it if
+  ///   the run is killed before its end.
+  private func drive(
+    _ stage: Graph.Stage, _ planned: Plan.Stage, _ record: StageRecord, _ board: Board
+  ) async throws -> (outputs: StageOutputs, result: StoredResult, tasks: TaskCounts) {
     guard let fingerprint = planned.fingerprint else {
       throw TaskFailure(.error("AX0909", "stage '\(stage.name)' was started too early"))
     }
@@ -308,7 +363,7 @@ struct Runner: Sendable {
       stageName: stage.name, inputs: inputs, inputNames: names, sources: planned.sources,
       seed: Planner.seed(stage, graph.spec), salt: Planner.salt(stage),
       pipeline: Planner.facts(graph, stage) { board[$0]?.planned }, stage: stage,
-      key: fingerprint.digest, run: run,
+      key: fingerprint.digest, rank: ranks[stage.name] ?? 1, run: run,
       own: own, contents: contents, control: control(of: stage))
     let outputs = try await stage.kind.drive(driver)
     for name in outputs.artifacts.keys where !stage.kind.outputs.contains(name) {
@@ -324,13 +379,20 @@ struct Runner: Sendable {
       ports["\u{1}rows"] =
         [rows] + (try CanonicalJSON.decode(RowLineage.self, from: contents.content(rows))).maps
     }
+    var record = record
+    record.status = .executed
+    (record.artifacts, record.gates) = (outputs.artifacts, outputs.gates)
+    record.warnings = outputs.warnings
+    record.seconds = record.started.map { Date().timeIntervalSince1970 - $0 } ?? 0
+    record.tasks = driver.tally.counts.withLock { $0 }
+    record.tried = nil
     let result = try run.store.commit(
       Finding(
         fingerprint, scope: .stage, kind: stage.description.name,
         outputs: ports.filter { !$0.value.isEmpty }, contents: contents.all,
         body: CanonicalJSON.encode(outputs), run: run.uuid, tasks: contents.allTasks,
         names: Planner.names(stage, planned.sources)),
-      isLastSuccess: (graph.spec.name, stage.name))
+      isLastSuccess: (graph.spec.name, stage.name), stage: try recorded(record))
     run.shared?.share([fingerprint.digest], of: stage.name)
     return (outputs, result, driver.tally.counts.withLock { $0 })
   }

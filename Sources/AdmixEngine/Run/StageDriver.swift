@@ -18,6 +18,8 @@ struct StageDriver: StageContext {
   let stage: Graph.Stage
   /// The stage's fingerprint.
   let key: Digest
+  /// Where its tasks stand in the queue for resources.
+  let rank: Int
   let run: ActiveRun
   let own: WorkerArtifacts
   let contents: StageContents
@@ -112,7 +114,7 @@ struct StageDriver: StageContext {
   {
     ExecutableTask(
       stageName: stageName, kind: stage.kind, request: request,
-      artifacts: run.newArtifacts(contents), resources: stage.policy.resources,
+      artifacts: run.newArtifacts(contents), resources: stage.policy.resources, rank: rank,
       progress: { if !isSilent { run.send(.progress(stage: stageName, rows: $0)) } },
       phase: {
         if !isSilent {

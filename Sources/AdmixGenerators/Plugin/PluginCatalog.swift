@@ -51,11 +51,15 @@ package struct PluginCatalog: Sendable {
   /// Where their environments are made; nil where the user has no folder.
   package let environments: String?
 
-  package static let none = PluginCatalog(plugins: [], environments: nil)
+  /// The folders they were looked for in, absolute, with digests of which were there.
+  package let folders: [String: Digest]
 
-  private init(plugins: [Plugin], environments: String?) {
+  package static let none = PluginCatalog(plugins: [], environments: nil, folders: [:])
+
+  private init(plugins: [Plugin], environments: String?, folders: [String: Digest]) {
     self.plugins = plugins
     self.environments = environments
+    self.folders = folders
   }
 
   /// - Parameters:
@@ -65,17 +69,35 @@ package struct PluginCatalog: Sendable {
   package init(root: String, folders: [String], environment: [String: String]) {
     let user = Self.userFolder(environment)
     var found: [Plugin] = []
+    var looked: [String: Digest] = [:]
     for folder in folders + ["plugins", "Plugins"] + [user].compactMap({ $0 }) {
       let path = folder.hasPrefix("/") ? folder : "\(root)/\(folder)"
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-      for name in names.sorted() where !found.contains(where: { $0.name == name }) {
+      let names = Self.names(in: path)
+      looked[path] = Self.digest(names)
+      for name in names where !found.contains(where: { $0.name == name }) {
         if let plugin = Plugin(folder: "\(folder)/\(name)", path: "\(path)/\(name)") {
           found.append(plugin)
         }
       }
     }
     plugins = found.filter { BuiltinGenerators.named($0.name) == nil }
+    self.folders = looked
     environments = Self.environments(environment)
+  }
+
+  /// The digest of which plugins are in a folder, as in `folders`.
+  package static func digest(of folder: String) -> Digest { digest(names(in: folder)) }
+
+  private static func digest(_ names: [String]) -> Digest {
+    Digest(of: names.joined(separator: "\u{0}"))
+  }
+
+  /// The names of the plugins in a folder, in order; none where it cannot be read.
+  private static func names(in folder: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.sorted().filter {
+      FileManager.default.fileExists(atPath: "\(folder)/\($0)/plugin.yaml")
+    }
   }
 
   package subscript(name: String) -> Plugin? { plugins.first { $0.name == name } }

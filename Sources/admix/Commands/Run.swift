@@ -72,7 +72,10 @@ struct Run: AsyncParsableCommand {
     }
   }
 
-  func run() async throws {
+  func run() async throws { try await run(isAsked: false) }
+
+  /// - Parameter isAsked: it is known that something may be to do.
+  func run(isAsked: Bool) async throws {
     let machine = try machine()
     var eventsFile: EventsFile?
     do { eventsFile = try events.map(EventsFile.init) } catch {
@@ -85,6 +88,10 @@ struct Run: AsyncParsableCommand {
       try await runWheneverSomethingChanges(machine, eventsFile, control, signals)
       return
     }
+    if !isAsked, let outcome = try answered() {
+      if outcome != .done { throw ExitCode(outcome.rawValue) }
+      return
+    }
     let outcome = try await runOnce(machine, eventsFile, control)
     if outcome == .interrupted { throw ExitCode(signals.exitCode) }
     if outcome != .done { throw ExitCode(outcome.rawValue) }
@@ -95,18 +102,15 @@ struct Run: AsyncParsableCommand {
   private func runOnce(_ machine: Machine, _ eventsFile: EventsFile?, _ control: RunControl)
     async throws -> Outcome
   {
-    // A file written within a tick of the clock could change again unseen; a script's is left to age.
-    let now = Int64(Date().timeIntervalSince1970 * 1e9)
-    if let file = FileIdentity(path: pipeline.path), !file.isSettled(at: now) { usleep(60_000) }
-    let question = self.question
-    if events == nil, junit == nil, let question, let told = try known(question) {
-      return told.record.status == .gated ? .gateFailed : .done
-    }
+    var question = self.question
+    let plugins = pipeline.plugins
+    question?.pluginFolders = plugins.folders
     let graph: Graph
-    do { graph = try pipeline.compiled() } catch {
+    do { graph = try pipeline.compiled(plugins: plugins) } catch {
       writeJUnit(error)
       throw pipeline.fail(error, .specInvalid)
     }
+    let asked = question
     for name in force where name != "all" { _ = try Session.stage(name, in: graph, pipeline) }
     let selected = try selection.selected(in: graph, pipeline)
     let shared = try cache.cache(graph.spec, pipeline, offline: store.offline)
@@ -121,7 +125,7 @@ struct Run: AsyncParsableCommand {
       options.keepsGoing = keepGoing
       options.waitLimit = wait.map { .seconds($0) }
       options.checksDeterminism = checkDeterminism
-      options.question = question
+      options.question = asked
       options.cache = shared
     }
     defer { engine.store.close() }
@@ -180,7 +184,9 @@ struct Run: AsyncParsableCommand {
         known.union(graph.map { Engine.sourceFiles(of: $0, root: root) } ?? [])
       }
       do {
-        let outcome = try await runOnce(machine, eventsFile, control)
+        let known = try answered()
+        let outcome =
+          if let known { known } else { try await runOnce(machine, eventsFile, control) }
         if outcome == .interrupted { throw Interrupted() }
       } catch is Interrupted {
         throw ExitCode(signals.exitCode)
@@ -247,49 +253,6 @@ struct Run: AsyncParsableCommand {
     return ShellWord.line(words)
   }
 
-  /// What this run is asked, if an answer may be kept: all arguments that can change it, and who answers.
-  private var question: Standing.Question? {
-    guard !checkDeterminism, force.isEmpty, let program = FileIdentity(path: "/proc/self/exe")
-    else {
-      return nil
-    }
-    let asked = JSONValue.array([
-      .string(version), .int(program.inode), .int(program.size), .int(program.modified),
-      .string(URL(fileURLWithPath: pipeline.path).standardizedFileURL.path),
-      .string(pipeline.path), .string(FileManager.default.currentDirectoryPath),
-      .array((pipeline.set + [""] + pipeline.params).map { .string($0) }),
-      .array(store.distdirs.map { .string($0) }), .bool(store.offline), .bool(noSandbox),
-      .array((selection.only + [""] + selection.downstream).map { .string($0) }),
-      // A plugin of the same name that lies nearer is another one.
-      .array(pipeline.plugins.plugins.map { .string($0.path) }),
-    ])
-    return Standing.Question(
-      key: Digest(of: asked.text), environment: ProcessInfo.processInfo.environment)
-  }
-
-  /// Tells what is known to be the answer, without a look at the pipeline.
-  private func known(_ question: Standing.Question) throws -> Standing.Message? {
-    if pipeline.json { return nil }
-    let engine = try store.engine(pipeline, onlyAsks: true)
-    defer { engine.store.close() }
-    guard let told = try? engine.standing(question) else { return nil }
-    for stage in told.record.stages where !stage.warnings.isEmpty {
-      Complaint.print(Diagnostics(stage.warnings), root: URL(fileURLWithPath: pipeline.root))
-    }
-    if quiet {
-      Terminal.error(RunText.gates(told.record))
-    } else {
-      let counts = told.counts.compactMap { name, count in
-        StageRecord.Status(rawValue: name).map { ($0, count) }
-      }
-      Terminal.error(
-        RunText.summary(
-          told.record, root: displayRoot, report: lastReport(told.record, engine),
-          counts: Dictionary(counts, uniquingKeysWith: +)))
-    }
-    return told
-  }
-
   private func machine() throws -> (tokens: [String: Int], memory: Int?) {
     if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1.") }
     var tokens: [String: Int] = [:]
@@ -308,7 +271,7 @@ struct Run: AsyncParsableCommand {
   }
 
   /// The pipeline's folder the way the person wrote it.
-  private var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
+  var displayRoot: String { (pipeline.path as NSString).deletingLastPathComponent }
 
   /// The last words of programs that failed.
   ///
@@ -348,7 +311,7 @@ struct Run: AsyncParsableCommand {
   }
 
   /// The report of the newest run, if there is one.
-  private func lastReport(_ record: RunRecord, _ engine: Engine) -> String? {
+  func lastReport(_ record: RunRecord, _ engine: Engine) -> String? {
     guard let last = try? engine.lastRun(of: record.pipeline) else { return nil }
     let name = "\(last.prefix(8)).html"
     let path = "\(engine.store.root)/reports/\(name)"
