@@ -17,6 +17,9 @@ package struct KeepPolicy: Hashable, Sendable {
   /// Damaged bytes that were set aside can be looked at for a month.
   package static let damagedAge: TimeInterval = 30 * 86_400
 
+  /// What a task that was broken off left is of use for two weeks.
+  package static let checkpointAge: TimeInterval = 14 * 86_400
+
   /// Where nothing is asked for: a run is kept if it is among the last ten or of the last month.
   package static let usual = KeepPolicy(runs: 10, age: 30 * 86_400)
 
@@ -47,6 +50,8 @@ package struct Cleanup: Hashable, Sendable {
     case reports, logs
     /// Damaged bytes and hand-edited files that were set aside long ago.
     case rescued
+    /// How far tasks came that were broken off and not begun again since.
+    case checkpoints
     /// What an earlier gc had no time to remove.
     case trash
   }

@@ -131,6 +131,16 @@ extension Store {
   /// The folder that everything a run has under way lies in, private to it.
   package func attempts(of run: String) -> String { "\(attempts)/\(run)" }
 
+  /// Where a long task may leave how far it came, for whoever does it again; not made.
+  package func checkpoint(of key: Digest) -> String { "\(checkpoints)/\(key.hex)" }
+  var checkpoints: String { root + "/checkpoints" }
+
+  /// Removes what tasks left on the way that are done now.
+  package func dropCheckpoints(of keys: some Sequence<Digest>) {
+    guard access(checkpoints, F_OK) == 0 else { return }
+    for key in keys { try? FileManager.default.removeItem(atPath: checkpoint(of: key)) }
+  }
+
   /// Removes the attempt folders and locks of runs that are dead.
   package func sweepWork() {
     let files = FileManager.default

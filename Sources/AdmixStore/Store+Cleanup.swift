@@ -45,6 +45,7 @@ extension Store {
     CrashPoint.gcTrashed.pass()
     if !isTrial { emptyTrash() }
     sweepRescued(policy, &cleanup, isTrial)
+    sweepCheckpoints(&cleanup, isTrial)
     if !isTrial {
       try forgetFilesThatAreGone()
       compact(&cleanup)

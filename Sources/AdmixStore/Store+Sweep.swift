@@ -135,6 +135,22 @@ extension Store {
     }
   }
 
+  /// How far tasks came that nobody began again for long.
+  func sweepCheckpoints(_ cleanup: inout Cleanup, _ isTrial: Bool) {
+    let found = names(in: checkpoints)
+    guard !found.isEmpty, let now = fileSystemTime(isTrial) else { return }
+    for name in found {
+      let path = "\(checkpoints)/\(name)"
+      var status = stat()
+      // A task that goes on writes into its folder, which stamps it.
+      guard lstat(path, &status) == 0,
+        Double(now - Int(status.st_mtim.tv_sec)) > KeepPolicy.checkpointAge
+      else { continue }
+      cleanup.free(.checkpoints, Self.bytes(under: path))
+      if !isTrial { try? FileManager.default.removeItem(atPath: path) }
+    }
+  }
+
   /// What the file system takes for now, in seconds since 1970.
   private func fileSystemTime(_ isTrial: Bool) -> Int? {
     if isTrial { return Int(Date().timeIntervalSince1970) }

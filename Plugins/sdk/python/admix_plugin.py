@@ -85,6 +85,8 @@ class Session:
         self._requests = []
         self._hasNews = threading.Semaphore(0)
         self.threads = 1
+        # A folder where a long fit may leave how far it came; who fits the same again finds it. None where there is none.
+        self.checkpoint = None
         # Requests are read beside the work, so that a cancellation is seen while it goes on.
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -153,6 +155,7 @@ def run(fit=None, sample=None):
     while (request := session._next()) is not None:
         session._request = request.get("id", 0)
         session.threads = request.get("threads", 1)
+        session.checkpoint = request.get("checkpoint")
         try:
             if request.get("protocol") != PROTOCOL:
                 raise Error("PROTOCOL", f"this plugin speaks version {PROTOCOL} of the protocol")

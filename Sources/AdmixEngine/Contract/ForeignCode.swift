@@ -62,4 +62,5 @@ extension TaskContext {
   package var stageName: String { "" }
   package func progress(phase: String, done: Double, total: Double?) {}
   package func logFile() throws -> String { try artifacts.newFile() }
+  package func checkpointFolder() throws -> String { try artifacts.newFile() }
 }

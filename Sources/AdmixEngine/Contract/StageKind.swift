@@ -396,4 +396,7 @@ package protocol TaskContext: Sendable {
   var stageName: String { get }
   /// A file that is kept with the run, for what a foreign program says.
   func logFile() throws -> String
+  /// A folder where the task may leave how far it came. Whoever does the same task again, after this one
+  /// was broken off, finds it; when the task is done, it goes.
+  func checkpointFolder() throws -> String
 }

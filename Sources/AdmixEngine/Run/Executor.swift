@@ -1,5 +1,6 @@
 package import AdmixModel
 import AdmixData
+import AdmixStore
 package import Foundation
 
 /// A task ready to be done by any worker: what to do, and where artifacts are.
@@ -17,6 +18,8 @@ package struct ExecutableTask: Sendable {
   package var foreign: ForeignSetting
   /// The folder of the run's logs.
   package var logs: String
+  /// The folder where the task may leave how far it came; not made.
+  package var checkpoint: String
 }
 
 /// What a worker hands back: outputs, and the contents of artifacts too small for a file.
@@ -93,5 +96,9 @@ private struct LocalTask: TaskContext {
   func checkCancellation() throws { try task.control.check() }
   var foreign: ForeignSetting { task.foreign }
   var stageName: String { task.stageName }
+  func checkpointFolder() throws -> String {
+    try ObjectFolder.makeFolder(task.checkpoint)
+    return task.checkpoint
+  }
   func logFile() throws -> String { RunLogs.path(of: task.stageName, in: task.logs) }
 }

@@ -57,7 +57,7 @@ struct StageDriver: StageContext {
     try self.control.check()
     var failure: TaskFailure?
     let control = RunControl(under: self.control)
-    let ended = run(distinct.map { task(requests[$0], control) })
+    let ended = run(distinct.map { task(requests[$0], keys[$0].digest, control) })
     // What ended while the last ones were committed is committed together.
     while let some = await ended.next() {
       do {
@@ -109,9 +109,9 @@ struct StageDriver: StageContext {
     return ended
   }
 
-  private func task(_ request: TaskRequest, _ control: RunControl, isSilent: Bool = false)
-    -> ExecutableTask
-  {
+  private func task(
+    _ request: TaskRequest, _ key: Digest, _ control: RunControl, isSilent: Bool = false
+  ) -> ExecutableTask {
     ExecutableTask(
       stageName: stageName, kind: stage.kind, request: request,
       artifacts: run.newArtifacts(contents), resources: stage.policy.resources, rank: rank,
@@ -122,7 +122,8 @@ struct StageDriver: StageContext {
         }
       },
       control: control, foreign: run.foreign,
-      logs: RunLogs.folder(of: run.uuid, store: run.store.root))
+      logs: RunLogs.folder(of: run.uuid, store: run.store.root),
+      checkpoint: run.store.checkpoint(of: key))
   }
 
   /// Does a sample of tasks once more, and compares what they give.
@@ -131,7 +132,10 @@ struct StageDriver: StageContext {
     _ keys: [Fingerprint]
   ) async throws {
     var isSame: [Digest: Bool] = [:]
-    let again = run(sample.map { task(requests[$0.index], control, isSilent: true) })
+    let again = run(
+      sample.map {
+        task(requests[$0.index], keys[$0.index].digest, control, isSilent: true)
+      })
     var failure: TaskFailure?
     while let some = await again.next() {
       for item in some {
@@ -216,6 +220,7 @@ struct StageDriver: StageContext {
           body: try delivery.outputs.recorded(), run: run.uuid))
     }
     try run.store.commit(findings)
+    run.store.dropCheckpoints(of: findings.map(\.fingerprint.digest))
     run.shared?.share(findings.map(\.fingerprint.digest), of: stageName)
     if let moved { throw moved }
   }

@@ -34,7 +34,7 @@ package struct Plugin: Sendable {
   package var locations: [String] {
     guard let manifest = try? manifest.get() else { return ["\(folder)/plugin.yaml"] }
     var patterns = manifest.files
-    if case .python(let lock) = manifest.environment { patterns.append(lock) }
+    if case .python(let locks) = manifest.environment { patterns += locks }
     var seen: Set<String> = ["plugin.yaml"]
     return ["\(folder)/plugin.yaml"]
       + patterns.filter { seen.insert($0).inserted }.map { "\(folder)/\($0)" }

@@ -235,7 +235,10 @@ package struct PluginConformance {
   }
 
   private mutating func fit(_ what: String, _ table: Batch) throws -> String {
-    let place = try place(what)
+    var place = try place(what)
+    place.checkpoint = "\(place.work)/checkpoint"
+    try FileManager.default.createDirectory(
+      atPath: "\(place.work)/checkpoint", withIntermediateDirectories: true)
     let fitting = PluginFitting(place, manifest)
     try fitting.write(table, place)
     _ = try fitting.learn(

@@ -31,12 +31,13 @@ package struct PluginFitting {
   package func learn(
     _ session: PluginSession, rows: Int, parameters: JSONValue, seed: Int
   ) throws -> SandboxLevel {
-    let level = try session.converse(
-      first: [
-        "type": "fit", "table": .string(table), "rows": JSONValue(rows),
-        "schema": .string("\(place.given)/schema.json"), "parameters": parameters,
-        "seed": JSONValue(seed), "model": .string(model),
-      ], next: { _ in nil })
+    var request: [String: JSONValue] = [
+      "type": "fit", "table": .string(table), "rows": JSONValue(rows),
+      "schema": .string("\(place.given)/schema.json"), "parameters": parameters,
+      "seed": JSONValue(seed), "model": .string(model),
+    ]
+    request["checkpoint"] = place.checkpoint.map { .string($0) }
+    let level = try session.converse(first: .object(request), next: { _ in nil })
     try PluginFile.check(model, "its model", place, session)
     return level
   }

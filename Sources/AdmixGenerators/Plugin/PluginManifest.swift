@@ -29,8 +29,9 @@ package struct PluginManifest: Sendable {
   package enum Environment: Hashable, Sendable {
     /// What this machine has.
     case system
-    /// A virtual environment with the packages of a lock file that has a digest for each.
-    case python(lock: String)
+    /// A virtual environment with the packages of a lock file that has a digest for each; of several files
+    /// the first is taken unless another is asked for.
+    case python(locks: [String])
     /// Built from its sources by the Swift package manager.
     case swift
   }
@@ -91,7 +92,9 @@ package struct PluginManifest: Sendable {
       "environment",
       .object([
         .optional(
-          "python", .path, "A file of pip requirements with versions and `--hash` for each."),
+          "python", .listOrOne(.text),
+          "A file of pip requirements with versions and `--hash` for each; of several, `admix plugin install` takes the first, or the one that `--lock` names, such as one for another kind of computer."
+        ),
         .optional("swift", .bool, "Whether it is a Swift package that `install` builds."),
       ]), "What `admix plugin install` makes for it; without it, it runs with what the machine has."
     ),
@@ -171,8 +174,9 @@ package struct PluginManifest: Sendable {
     parameters = (values["parameters"]?.members ?? []).map { PluginParameter($0, &report) }
     let place = values["environment"]
     environment =
-      place?["python"]?.text.map { .python(lock: $0) }
-      ?? (place?["swift"]?.bool == true ? .swift : .system)
+      place?["python"] != nil
+      ? .python(locks: (place?["python"]?.items ?? []).compactMap(\.text))
+      : place?["swift"]?.bool == true ? .swift : .system
 
     let speaks = values["protocol"]?.int ?? 0
     if speaks != Self.protocolVersion {
@@ -199,7 +203,10 @@ package struct PluginManifest: Sendable {
     if place?["python"] != nil, place?["swift"]?.bool == true {
       wrong(place, "'environment' is of Python or of Swift, not of both")
     }
-    for node in (values["files"]?.items ?? []) + [place?["python"]].compactMap({ $0 }) {
+    if case .python(let locks) = environment, locks.isEmpty {
+      wrong(place?["python"], "'python' names no lock file")
+    }
+    for node in (values["files"]?.items ?? []) + (place?["python"]?.items ?? []) {
       let path = node.text ?? ""
       if path.hasPrefix("/") || path.split(separator: "/").contains("..") || path.contains("://") {
         wrong(

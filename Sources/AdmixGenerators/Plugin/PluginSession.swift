@@ -22,6 +22,8 @@ package struct PluginPlace {
   /// Private folders that are there: one to read, one to write.
   package var given: String
   package var work: String
+  /// Where a long fit may leave how far it came, and may have done so before; nil where there is none.
+  package var checkpoint: String?
   /// Everything else it may read: its files, and models.
   package var readable: [String]
   /// Where its environment was made; nil where it has none.
@@ -331,7 +333,9 @@ package final class PluginSession {
       + [place.environment].compactMap { $0 } + place.readable + [place.given]
     // Interpreters find the neighbours of a script by listing its folder.
     request.listable = [plugin.path]
-    request.writable = ProgramRuntime.writable + [place.work] + (manifest.usesGPU ? Self.cards : [])
+    request.writable =
+      ProgramRuntime.writable + [place.work] + [place.checkpoint].compactMap { $0 }
+      + (manifest.usesGPU ? Self.cards : [])
     request.allowsNetwork = manifest.usesNetwork
     request.isSandboxed = place.isSandboxed
     request.limits.memory = manifest.limits.memory

@@ -93,6 +93,7 @@ package enum CleanupText {
     case .reports: ("reports", "their runs are gone")
     case .logs: ("logs", "their runs are gone")
     case .rescued: ("files set aside", "long enough ago")
+    case .checkpoints: ("checkpoints", "of tasks that were broken off long ago")
     case .trash: ("trash", "an earlier gc was cut short")
     }
   }

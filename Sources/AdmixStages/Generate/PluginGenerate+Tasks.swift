@@ -107,6 +107,7 @@ extension PluginGenerate {
     let schema = self.schema(learned: dataset.schema) ?? Schema()
     let run = try PluginRun(plugin, manifest, environment, task, "fit", span)
     defer { run.clear() }
+    run.place.checkpoint = try task.checkpointFolder()
     var partitions = dataset.partitions.makeIterator()
     let fitting = PluginFitting(run.place, manifest)
     try fitting.write(schema) {

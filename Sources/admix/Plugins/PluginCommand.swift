@@ -62,10 +62,12 @@ struct PluginReference: ParsableArguments {
   }
 
   /// Where its environment is, or is to be made.
-  static func environment(_ plugin: Plugin, _ manifest: PluginManifest) -> PluginEnvironment? {
+  static func environment(_ plugin: Plugin, _ manifest: PluginManifest, lock: String? = nil)
+    -> PluginEnvironment?
+  {
     PluginEnvironment(
       plugin, manifest,
-      environments: PluginCatalog.environments(ProcessInfo.processInfo.environment))
+      environments: PluginCatalog.environments(ProcessInfo.processInfo.environment), lock: lock)
   }
 
   /// The files that trust in it is about.

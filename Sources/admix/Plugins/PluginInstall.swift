@@ -17,11 +17,24 @@ struct PluginInstall: AsyncParsableCommand {
   @Option(
     help: .init("The Python to make a virtual environment with.", valueName: "program"))
   var python = "python3"
+  @Option(
+    help: .init(
+      "Which of the lock files that the plugin names; the first unless given.", valueName: "file"))
+  var lock: String?
   @Flag(help: "Makes it anew although it is there.") var again = false
 
   func run() async throws {
     let (plugin, manifest) = try reference.found()
-    guard let environment = PluginReference.environment(plugin, manifest) else {
+    var locks: [String] = []
+    if case .python(let all) = manifest.environment { locks = all }
+    if let lock, !locks.contains(lock) {
+      throw failure(
+        "it has no lock file '\(lock)'",
+        locks.isEmpty ? nil : "it has \(locks.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+    // What is there already is not what is asked for, unless it is the same.
+    guard let environment = PluginReference.environment(plugin, manifest, lock: lock ?? locks.first)
+    else {
       if manifest.environment == .system {
         tell(plugin, nil, "\(plugin.name) needs nothing to be installed\n")
         return
@@ -52,7 +65,8 @@ struct PluginInstall: AsyncParsableCommand {
       try manager.createDirectory(atPath: environment.folder, withIntermediateDirectories: true)
       let facts: [String: JSONValue]
       switch manifest.environment {
-      case .python(let lock): facts = try installPython(plugin, lock, environment)
+      case .python:
+        facts = try installPython(plugin, environment.lock ?? locks.first ?? "", environment)
       case .swift: facts = try buildSwift(plugin, environment)
       case .system: facts = [:]
       }
