@@ -9,6 +9,7 @@ package enum BuiltinGenerators {
     BayesianNetwork.self,
     SequentialTrees.self,
     Rules.self,
+    AgentSimulation.self,
   ]
 
   /// What may stand in `with`.

@@ -28,7 +28,7 @@ package enum BuiltinReference {
         \(it.summary)
 
         - \(it.needsLearning ? "Learns from the dataset named by `learn`." : "Learns from no data.")
-        - Conditions (`where`) are \(it.conditionsExactly ? "met by construction." : "met by leaving out rows that miss them.")
+        - \(rows(of: type))
         - Cost: \(it.cost)
         - Limits: \(it.limits)
         - Sources: \(it.sources)
@@ -37,6 +37,16 @@ package enum BuiltinReference {
         """
     }
     return Reference.Page("generators", text)
+  }
+
+  /// What asking for certain rows comes to.
+  private static func rows(of type: any Generator.Type) -> String {
+    if type is any Simulation.Type {
+      return "Its rows follow from each other: `rows`, `where` and `keep` are refused."
+    }
+    return type.description.conditionsExactly
+      ? "Conditions (`where`) are met by construction."
+      : "Conditions (`where`) are met by leaving out rows that miss them."
   }
 
   private static var plugin: Reference.Page {
@@ -104,7 +114,7 @@ package enum BuiltinReference {
     var text = """
       # Expressions
 
-      One small language in `derive`, `filter`, `expect`, `keep`, in the rules of the `rules` generator, and,
+      One small language in `derive`, `filter`, `expect`, `keep`, in the `rules` and `agents` generators, and,
       without columns, in `${…}`.
 
       - Numbers, `'texts'`, `true`, `false`, `null`; columns by name, in backquotes where the name is no plain

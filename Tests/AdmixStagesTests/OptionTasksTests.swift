@@ -105,6 +105,10 @@ import Testing
         ("rows", "12"), ("where", "{k: a}"), ("keep", "[n > 1]"),
       ]),
     Case(
+      kind: Generate.self,
+      options: ["with": "{agents: \(simulation(until: 9))}"],
+      edits: [("with", "{agents: \(simulation(until: 8))}")]),
+    Case(
       kind: Command.self, roles: ["inputs.a.from": "rows"],
       options: ["run": "[sort, a]", "inputs": "{a: {from: rows}}", "outputs": "{x: file}"],
       edits: [
@@ -113,6 +117,11 @@ import Testing
         ("environment", "[HOME]"), ("network", "true"), ("files", "a.csv"),
       ]),
   ]
+
+  private static func simulation(until: Int) -> String {
+    "{clock: {until: \(until)}, agents: {a: {arrivals: 1, states: [here: {stay: 1, next: leave}]}}, "
+      + "tables: [log: {of: a, on: leave, columns: [id]}], replications: 3}"
+  }
 
   @Test func everyOptionDeclaresItsTasks() {
     for kind in builtinStages.descriptions {

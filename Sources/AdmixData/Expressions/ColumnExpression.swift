@@ -14,7 +14,8 @@ package struct ColumnExpression: Sendable {
   package let type: ColumnType
   /// The columns it reads, in the order of their first use.
   package let columns: [String]
-  let root: TypedExpression
+  /// The checked tree, for those who evaluate it another way than over columns.
+  package let root: TypedExpression
 
   /// - Parameter span: where the text stands; problems are reported inside it.
   package init?(
@@ -60,8 +61,8 @@ package struct ColumnExpression: Sendable {
 }
 
 /// An expression whose types are known to fit.
-struct TypedExpression: Sendable {
-  indirect enum Kind: Sendable {
+package struct TypedExpression: Sendable {
+  package indirect enum Kind: Sendable {
     case constant(Scalar)
     case dateConstant(Int32)
     case datetimeConstant(Int64)
@@ -77,10 +78,10 @@ struct TypedExpression: Sendable {
     case call(String, [TypedExpression])
   }
 
-  var kind: Kind
+  package var kind: Kind
   /// Nil for the literal `null`, which fits anywhere.
-  var type: ColumnType?
-  var span: SourceSpan
+  package var type: ColumnType?
+  package var span: SourceSpan
 
   /// Whether it is a written `null`, or computed from one by something that is missing where an operand
   /// is.

@@ -6,6 +6,9 @@ import AdmixModel
 extension Generate {
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
     var outputs = StageOutputs()
+    if let simulation = generator as? any Simulation {
+      return try await simulate(simulation, stage)
+    }
     let kind = Swift.type(of: generator).description
     var model: Artifact?
     if kind.needsLearning {

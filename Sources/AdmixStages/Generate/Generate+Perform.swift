@@ -11,6 +11,7 @@ extension Generate {
       let step = task.request.step
       if step == "plan" { return try plan(task) }
       if step == "sample" { return try sample(task) }
+      if step == "simulate" { return try simulate(task) }
       let words = step.split(separator: "-")
       if words.count == 2, let number = Int(words[1]), generator.passes.indices.contains(number - 1)
       {
@@ -33,7 +34,7 @@ extension Generate {
       state: try task.request.inputs["state"]?.first.map(task.artifacts.read), span: learnSpan)
   }
 
-  private func missing(_ input: String) -> TaskFailure {
+  func missing(_ input: String) -> TaskFailure {
     TaskFailure(.error("AX0913", at: span, "a task of 'generate' was given no \(input)"))
   }
 
@@ -68,7 +69,7 @@ extension Generate {
   ///
   /// Conditions and rules are this stage's own, which the parameters were made from, because these
   /// know their places.
-  private func request(_ task: any TaskContext) throws -> SamplingRequest {
+  func request(_ task: any TaskContext) throws -> SamplingRequest {
     let parameters = task.request.parameters
     guard let seed = parameters["seed"]?.string.flatMap({ UInt64($0) }),
       let salt = parameters["salt"]?.string

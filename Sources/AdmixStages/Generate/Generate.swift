@@ -8,13 +8,15 @@ package import AdmixSpec
 package struct Generate: StageKind {
   package static let description = KindDescription(
     name: "generate", revision: 1,
-    summary: "Makes synthetic rows with a generator, learned from a dataset or from rules.",
+    summary:
+      "Makes synthetic rows with a generator, learned from a dataset, from rules or by a simulation.",
     fields: [
       .optional("learn", .edge(.dataset), "The dataset whose rows the generator learns from."),
       .optional(
         "with", .variant(BuiltinGenerators.variants), default: "gaussian-copula",
         "Which generator, with its options."),
-      .optional("rows", .count, "How many rows to make."),
+      .optional(
+        "rows", .count, "How many rows to make; a simulation has as many as its clock gives."),
       Condition.field,
       .optional(
         "keep", .listOrOne(.expression),
@@ -34,6 +36,9 @@ package struct Generate: StageKind {
         ["learn", "with", "rows", "where", "keep"]),
       .init(
         "sample", "Makes one partition of rows.", ["learn", "with", "rows", "where", "keep"]),
+      .init(
+        "simulate", "Runs replications of a simulation, which give rows of all its tables.",
+        ["with"]),
     ],
     example: """
       learn: parts.train
@@ -89,12 +94,30 @@ package struct Generate: StageKind {
           cause: "its rows would be the same without 'learn'",
           hint: "remove 'learn', or choose a generator that learns"))
     }
-    if rows == nil {
+    if generator is any Simulation {
+      refuseRows(options, report: &report)
+    } else if rows == nil {
       report.append(
         .error(
           "AX0612", at: options.span, "'rows' is missing",
           cause: "\(type.description.name) makes as many rows as it is asked for",
           hint: "rows: 10000"))
+    }
+  }
+
+  /// Rows of a simulation follow from those before them: none can be asked for, nor drawn again.
+  private func refuseRows(_ options: OptionValues, report: inout Diagnostics) {
+    for name in ["rows", "where", "keep"] {
+      guard let node = options[name] else { continue }
+      report.append(
+        .error(
+          "AX0675", at: node.span, "'\(name)' says nothing to a simulation",
+          cause: name == "rows"
+            ? "its clock and its agents decide how many rows its tables have"
+            : "a row follows from those before it, so none can be drawn again",
+          hint: name == "rows"
+            ? "a transform with the step sample takes so many of them"
+            : "a transform with the step filter keeps some of them"))
     }
   }
 
