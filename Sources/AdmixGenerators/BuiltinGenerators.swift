@@ -8,6 +8,9 @@ package enum BuiltinGenerators {
     GaussianCopula.self,
     BayesianNetwork.self,
     SequentialTrees.self,
+    Smote.self,
+    Augment.self,
+    Bootstrap.self,
     Rules.self,
     AgentSimulation.self,
   ]

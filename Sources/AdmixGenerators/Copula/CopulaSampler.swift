@@ -274,10 +274,3 @@ struct OutputColumn {
     }
   }
 }
-
-extension Int64 {
-  /// A number that is whole already; at the ends of the range where it is beyond them.
-  fileprivate init(whole x: Double) {
-    self = Int64(exactly: x.rounded()) ?? (x > 0 ? .max : .min)
-  }
-}

@@ -1,0 +1,171 @@
+import AdmixData
+import AdmixModel
+import Foundation
+
+/// A model that is its training rows, with what a generator found out about them.
+struct DonorModel: Sendable {
+  struct Header: Hashable, Sendable, Codable {
+    var schema: Schema
+    /// Of the columns, those that are made fresh.
+    var keys: [String]
+    var leftOut: [String]
+  }
+
+  var header: Header
+  var table: DonorTable
+  /// What the generator found out, as it writes it.
+  var facts: Data
+
+  func encoded() throws -> Data {
+    var writer = ByteWriter()
+    writer.write(try CanonicalJSON.encode(header))
+    writer.write(facts)
+    table.write(to: &writer)
+    return writer.data
+  }
+
+  init(header: Header, table: DonorTable, facts: Data) {
+    self.header = header
+    self.table = table
+    self.facts = facts
+  }
+
+  init(decoding data: Data) throws {
+    var reader = ByteReader(data)
+    header = try CanonicalJSON.decode(Header.self, from: reader.data())
+    facts = try reader.data()
+    table = try DonorTable(from: &reader)
+    let names = header.schema.names.filter { !header.keys.contains($0) }
+    guard names == table.columns.map(\.name),
+      zip(names, table.columns).allSatisfy({ name, column in
+        column.isNominal == ![.int, .double, .date, .datetime].contains(header.schema[name]?.type)
+      })
+    else { throw DamagedBytes() }
+  }
+}
+
+/// One value of a made row.
+enum DonorValue {
+  case missing
+  case number(Double)
+  /// Into the levels of the training rows.
+  case level(Int32)
+}
+
+/// Says what is in each row; a pure function of its number.
+protocol DonorPicker: Sendable {
+  /// The values of a row, a value for every column of the table.
+  ///
+  /// - Parameter random: other numbers for another attempt.
+  func row(_ number: Int, _ random: RandomSource, into values: inout [DonorValue])
+}
+
+/// Turns what a picker says into columns with the training columns' types.
+struct DonorSampler: RowSampler {
+  private let model: DonorModel
+  private let picker: any DonorPicker
+  private let request: SamplingRequest
+  private let keys: [String: RandomPermutation]
+  /// By column of the table: what a level is in the schema, and the least and the largest number.
+  private let codes: [[Int32]]
+  private let bounds: [ClosedRange<Double>]
+
+  private static let keyDomain = 1_000_000_000_000
+
+  init(_ model: DonorModel, _ picker: any DonorPicker, _ request: SamplingRequest) {
+    self.model = model
+    self.picker = picker
+    self.request = request
+    keys = Dictionary(
+      model.header.keys.map {
+        ($0, RandomPermutation(count: Self.keyDomain, source: request.random("key\u{0}\($0)")))
+      }
+    ) { $1 }
+    codes = model.table.columns.map { column in
+      guard let schema = model.header.schema[column.name], schema.type == .category else {
+        return []
+      }
+      let index = CategoryIndex(schema.categories)
+      return column.levels.map { index.code(of: $0) ?? -1 }
+    }
+    bounds = model.table.columns.map { column in
+      var bounds = 0.0...0.0
+      var isFirst = true
+      for value in column.numbers where !value.isNaN {
+        bounds =
+          isFirst
+          ? value...value : min(bounds.lowerBound, value)...max(bounds.upperBound, value)
+        isFirst = false
+      }
+      return bounds
+    }
+  }
+
+  func sample(_ rows: [Int], of table: String, attempt: Int) throws -> Batch {
+    let random = request.random("rows\u{0}\(attempt)")
+    let schema = model.header.schema
+    var builders = schema.columns.map { ColumnBuilder($0, capacity: rows.count) }
+    var places: [Int?] = []
+    for name in schema.names {
+      places.append(model.table.columns.firstIndex { $0.name == name })
+    }
+    var values = [DonorValue](repeating: .missing, count: model.table.columns.count)
+    for number in rows {
+      picker.row(number, random, into: &values)
+      for index in schema.columns.indices {
+        guard let place = places[index] else {
+          append(key: number, schema.columns[index], to: &builders[index])
+          continue
+        }
+        append(values[place], place, schema.columns[index], to: &builders[index])
+      }
+    }
+    return Batch(schema: schema, columns: builders.map { $0.finish() }, rows: rows.count)
+  }
+
+  private func append(key row: Int, _ column: ColumnSchema, to builder: inout ColumnBuilder) {
+    let made = Self.keyDomain + (keys[column.name]?[max(0, row) % Self.keyDomain] ?? 0)
+    switch column.type {
+    case .int: builder.append(int: made)
+    case .double: builder.append(double: Double(made))
+    default: builder.append(text: "\(made)")
+    }
+  }
+
+  private func append(
+    _ value: DonorValue, _ place: Int, _ column: ColumnSchema, to builder: inout ColumnBuilder
+  ) {
+    switch value {
+    case .missing: builder.appendMissing()
+    case .level(let level):
+      let levels = model.table.columns[place].levels
+      guard level >= 0, Int(level) < levels.count else { return builder.appendMissing() }
+      switch column.type {
+      case .bool: builder.append(bool: levels[Int(level)] == "true")
+      case .category:
+        let code = codes[place][Int(level)]
+        if code < 0 { builder.appendMissing() } else { builder.append(code: code) }
+      default: builder.append(text: levels[Int(level)])
+      }
+    case .number(let number):
+      guard number.isFinite else { return builder.appendMissing() }
+      switch column.type {
+      case .int: builder.append(int: Int64(whole: number.rounded()))
+      case .date: builder.append(days: Int32(clamping: Int64(whole: number.rounded())))
+      case .datetime: builder.append(microseconds: Int64(whole: number.rounded()))
+      default:
+        guard let digits = column.decimals else { return builder.append(double: number) }
+        let scale = pow(10, Double(min(max(digits, 0), 15)))
+        builder.append(double: (number * scale).rounded() / scale)
+      }
+    }
+  }
+
+  /// A number kept within what the training rows have.
+  static func bounds(of table: DonorTable) -> [ClosedRange<Double>] {
+    table.columns.map { column in
+      let present = column.numbers.filter { !$0.isNaN }
+      return (present.min() ?? 0)...(present.max() ?? 0)
+    }
+  }
+}
