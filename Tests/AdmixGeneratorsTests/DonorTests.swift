@@ -102,7 +102,9 @@ struct DonorTests {
           var counts: [Double: Int] = [:]
           for other in near[base] { counts[kinds[other] ?? -1, default: 0] += 1 }
           let most = counts.values.max() ?? 0
-          let level = counts.filter { $0.value == most }.keys.min() ?? -1
+          let level =
+            counts.filter { $0.value == most }.keys.min { ($0 < 0 ? 99 : $0) < ($1 < 0 ? 99 : $1) }
+            ?? -1
           guard (mk[row] ?? -1) == level else { return false }
           return near[base].contains { other in
             guard let n1 = ns[base], let n2 = ns[other], let n = mn[row] else { return false }
@@ -250,6 +252,18 @@ struct DonorTests {
     #expect(abs(ratio - 2.0 / 3) < 0.05, "\(ratio)")
   }
 
+  /// Beta(a, a) for a next to nothing is one of the two, whole; for a large one it is the middle.
+  @Test func mixturesGoFromOneRowToTheMiddle() throws {
+    let table = Laboratory.table([(Self.n, (0..<100).map { $0 % 2 == 0 ? 0 : 1_000 })])
+    for (alpha, ends) in [(1e-9, 6_000), (0.02, 5_577), (100.0, 3_000)] {
+      let made = try Self.drawn(
+        table, "augment", ["noise": 0, "mixup": .double(alpha)], rows: 6_000)
+      let values = Self.numbers(made, "n").compactMap { $0 }
+      let whole = values.count { $0 == 0 || $0 == 1_000 }
+      #expect(abs(whole - ends) < 200, "\(alpha): \(whole)")
+    }
+  }
+
   @Test func swapsAndRedrawsAreAsOftenAsAsked() throws {
     // n and kind go together, so what does not was swapped.
     let table = Laboratory.table([
@@ -294,7 +308,9 @@ struct DonorTests {
         values(some) == values(all).map { column in [3, 499, 77].map { column[$0] } }, "\(name)")
       #expect(values(other) == values(all), "\(name) \(options.text)")
       #expect(values(again) != values(all), "\(name)")
-      #expect(try generator.explain(model: whole) != nil)
+      let title = try generator.explain(model: whole)?.title
+      // Whoever looks at a model alone is told of the right generator.
+      #expect(title != nil && BuiltinGenerators.explain(model: whole)?.title == title)
       // Bytes that are no model are an error, wherever they are cut.
       for cut in stride(from: 0, to: whole.count, by: max(1, whole.count / 97)) {
         #expect(throws: (any Error).self) {

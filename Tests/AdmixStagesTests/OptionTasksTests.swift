@@ -102,6 +102,7 @@ import Testing
       options: ["learn": "rows", "with": "gaussian-copula", "rows": "9"],
       edits: [
         ("with", "{gaussian-copula: {text: leave-out}}"), ("with", "sequential-trees"),
+        ("with", "{smote: {target: k}}"), ("with", "augment"), ("with", "bootstrap"),
         ("rows", "12"), ("where", "{k: a}"), ("keep", "[n > 1]"),
       ]),
     Case(

@@ -59,7 +59,7 @@ extension DonorGenerator {
     try report.check()
     var warnings = report.items + LearningProblem.notGenerated(plan.leftOut, learning.span)
     let header = DonorModel.Header(
-      schema: plan.schema,
+      generator: Self.description.name, schema: plan.schema,
       keys: plan.entries.filter { $0.treatment == .key }.map(\.column.name),
       leftOut: plan.leftOut.map { "\($0.name): \($0.reason)" })
     let facts = try facts(table, learning, &warnings)
@@ -68,19 +68,21 @@ extension DonorGenerator {
   }
 
   package func plan(_ request: SamplingRequest) throws -> GenerationPlan {
-    let model = try DonorModel(decoding: request.model ?? Data())
+    let model = try DonorModel(
+      decoding: request.model ?? Data(), of: Self.description.name)
     return GenerationPlan(tables: [
       .init(name: "data", schema: model.header.schema, rows: request.rows ?? model.table.rows)
     ])
   }
 
   package func sampler(_ request: SamplingRequest) throws -> any RowSampler {
-    let model = try DonorModel(decoding: request.model ?? Data())
+    let model = try DonorModel(
+      decoding: request.model ?? Data(), of: Self.description.name)
     return DonorSampler(model, try picker(model, request), request)
   }
 
   package func explain(model: Data) throws -> CheckReport? {
-    try report(DonorModel(decoding: model))
+    try report(DonorModel(decoding: model, of: Self.description.name))
   }
 
   package func dependencies(of table: String, schema: Schema, learned: Schema?) -> TableDependencies

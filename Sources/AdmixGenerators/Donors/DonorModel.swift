@@ -5,6 +5,8 @@ import Foundation
 /// A model that is its training rows, with what a generator found out about them.
 struct DonorModel: Sendable {
   struct Header: Hashable, Sendable, Codable {
+    /// Whose model it is.
+    var generator: String
     var schema: Schema
     /// Of the columns, those that are made fresh.
     var keys: [String]
@@ -30,11 +32,13 @@ struct DonorModel: Sendable {
     self.facts = facts
   }
 
-  init(decoding data: Data) throws {
+  /// - Parameter generator: whose model it has to be.
+  init(decoding data: Data, of generator: String) throws {
     var reader = ByteReader(data)
     header = try CanonicalJSON.decode(Header.self, from: reader.data())
     facts = try reader.data()
     table = try DonorTable(from: &reader)
+    guard header.generator == generator else { throw DamagedBytes() }
     let names = header.schema.names.filter { !header.keys.contains($0) }
     guard names == table.columns.map(\.name),
       zip(names, table.columns).allSatisfy({ name, column in
@@ -66,9 +70,8 @@ struct DonorSampler: RowSampler {
   private let picker: any DonorPicker
   private let request: SamplingRequest
   private let keys: [String: RandomPermutation]
-  /// By column of the table: what a level is in the schema, and the least and the largest number.
+  /// By column of the table: what a level is in the schema.
   private let codes: [[Int32]]
-  private let bounds: [ClosedRange<Double>]
 
   private static let keyDomain = 1_000_000_000_000
 
@@ -87,17 +90,6 @@ struct DonorSampler: RowSampler {
       }
       let index = CategoryIndex(schema.categories)
       return column.levels.map { index.code(of: $0) ?? -1 }
-    }
-    bounds = model.table.columns.map { column in
-      var bounds = 0.0...0.0
-      var isFirst = true
-      for value in column.numbers where !value.isNaN {
-        bounds =
-          isFirst
-          ? value...value : min(bounds.lowerBound, value)...max(bounds.upperBound, value)
-        isFirst = false
-      }
-      return bounds
     }
   }
 
@@ -161,7 +153,7 @@ struct DonorSampler: RowSampler {
     }
   }
 
-  /// A number kept within what the training rows have.
+  /// The least and the largest number of each column; from 0 to 0 where it has none.
   static func bounds(of table: DonorTable) -> [ClosedRange<Double>] {
     table.columns.map { column in
       let present = column.numbers.filter { !$0.isNaN }

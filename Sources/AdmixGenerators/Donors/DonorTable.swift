@@ -27,6 +27,9 @@ struct DonorTable: Sendable {
     }
   }
 
+  /// More than any memory holds.
+  private static let mostRows = 1 << 40
+
   var rows = 0
   /// Those that rows are made from; keys are not among them.
   var columns: [Column] = []
@@ -92,7 +95,9 @@ struct DonorTable: Sendable {
 
   /// Adds the rows of another table with the same columns.
   mutating func append(_ other: DonorTable) throws {
-    guard other.columns.count == columns.count else { throw DamagedBytes() }
+    guard other.columns.count == columns.count, rows + other.rows <= Self.mostRows else {
+      throw DamagedBytes()
+    }
     rows += other.rows
     for (index, more) in other.columns.enumerated() {
       guard more.name == columns[index].name, more.isNominal == columns[index].isNominal else {
@@ -149,11 +154,15 @@ extension DonorTable {
   /// Throws for bytes that no table was written as.
   init(from reader: inout ByteReader) throws {
     rows = try reader.int()
-    guard rows >= 0 else { throw DamagedBytes() }
+    guard (0...Self.mostRows).contains(rows) else { throw DamagedBytes() }
     for _ in 0..<(try reader.count()) {
       var column = Column(name: try reader.text(), isNominal: try reader.int() == 1)
       column.tooLarge = try reader.int64()
       column.notFinite = try reader.int64()
+      // They are added up, over partitions that a damaged store may have.
+      guard (0...Int64(rows)).contains(column.tooLarge),
+        (0...Int64(rows)).contains(column.notFinite)
+      else { throw DamagedBytes() }
       if column.isNominal {
         column.levels = try (0..<(try reader.count())).map { _ in try reader.text() }
         for _ in 0..<rows {
