@@ -14,7 +14,8 @@ help: ## Say what there is
 setup: ## Install what a build needs; does nothing the second time
 	@./scripts/setup
 
-build: setup ## Build the release binary
+build: setup ## Build the release binary and the library it opens
+	$(SWIFT) build -c release --product AdmixArrow --static-swift-stdlib $(CHECKED)
 	$(SWIFT) build -c release --product admix --static-swift-stdlib $(CHECKED)
 
 run: build ## Run pipelines/admissions to the end

@@ -26,20 +26,25 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
   /// - Parameter hex: 64 hexadecimal digits, in either case.
   package init?(hex: some StringProtocol) {
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    var count = 0
-    for digit in hex.utf8 {
-      guard count < 64, let value = Self.nibble(digit) else { return nil }
-      switch count / 16 {
-      case 0: words.0 = words.0 << 4 | UInt64(value)
-      case 1: words.1 = words.1 << 4 | UInt64(value)
-      case 2: words.2 = words.2 << 4 | UInt64(value)
-      default: words.3 = words.3 << 4 | UInt64(value)
+    var text = String(hex)
+    let found = text.withUTF8 { Self.words(hex: $0) }
+    guard let found else { return nil }
+    (first, second, third, fourth) = found
+  }
+
+  private static func words(hex: UnsafeBufferPointer<UInt8>) -> (UInt64, UInt64, UInt64, UInt64)? {
+    guard hex.count == 64 else { return nil }
+    func word(_ at: Int) -> UInt64? {
+      var word: UInt64 = 0
+      for digit in hex[at..<at + 16] {
+        guard let value = nibble(digit) else { return nil }
+        word = word << 4 | UInt64(value)
       }
-      count += 1
+      return word
     }
-    guard count == 64 else { return nil }
-    (first, second, third, fourth) = words
+    guard let first = word(0), let second = word(16), let third = word(32), let fourth = word(48)
+    else { return nil }
+    return (first, second, third, fourth)
   }
 
   /// The digest of these bytes.

@@ -75,19 +75,40 @@ package struct Change: Hashable, Sendable, Codable {
 
 extension Fingerprint {
   /// What differs from an earlier fingerprint, in canonical order.
-  package func changes(since earlier: Fingerprint) -> [Change] {
-    func table(_ list: [Component]) -> [String: Component] {
-      Dictionary(list.map { ("\($0.kind.rawValue)\u{1F}\($0.name)", $0) }) { first, _ in first }
+  ///
+  /// - Parameter class: components of this class are left out.
+  package func changes(since earlier: Fingerprint, leavingOut class: Class? = nil) -> [Change] {
+    // Both are in order, so one walk over the two finds what differs.
+    var changes: [Change] = []
+    var (old, new) = (earlier.components[...], components[...])
+    while let order = Self.order(old.first, new.first) {
+      let before = order <= 0 ? old.takeFirst() : nil
+      let after = order >= 0 ? new.takeFirst() : nil
+      guard let some = after ?? before, some.kind != `class`, before?.value != after?.value else {
+        continue
+      }
+      changes.append(
+        Change(
+          Change.Cause(rawValue: some.kind.rawValue) ?? .parameter, name: some.name,
+          old: before?.value, new: after?.value))
     }
-    let before = table(earlier.components)
-    let after = table(components)
-    return Set(before.keys).union(after.keys).sorted().compactMap { key in
-      let old = before[key]
-      let new = after[key]
-      guard old?.value != new?.value, let some = new ?? old else { return nil }
-      return Change(
-        Change.Cause(rawValue: some.kind.rawValue) ?? .parameter, name: some.name,
-        old: old?.value, new: new?.value)
-    }
+    return changes
+  }
+
+  /// Below, at or above 0 as the first comes before, with or after the second; nil when there is neither.
+  private static func order(_ one: Component?, _ other: Component?) -> Int? {
+    guard let one else { return other == nil ? nil : 1 }
+    guard let other else { return -1 }
+    if one.kind == other.kind, one.name == other.name { return 0 }
+    return (one.kind.rawValue, one.name) < (other.kind.rawValue, other.name) ? -1 : 1
+  }
+}
+
+extension ArraySlice<Fingerprint.Component> {
+  /// The first; others of its name, which a list should not have, go with it.
+  fileprivate mutating func takeFirst() -> Fingerprint.Component? {
+    guard let first = popFirst() else { return nil }
+    while let next = self.first, next.kind == first.kind, next.name == first.name { removeFirst() }
+    return first
   }
 }

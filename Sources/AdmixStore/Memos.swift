@@ -1,6 +1,7 @@
 package import AdmixModel
 import Foundation
 import GRDB
+import Synchronization
 
 /// What the kernel says a file is; equal identities mean equal bytes, if the entry is old enough.
 package struct FileIdentity: Hashable, Sendable {
@@ -32,6 +33,21 @@ package struct FileIdentity: Hashable, Sendable {
     size = Int64(status.st_size)
     modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
     changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+  }
+
+  /// What the kernel says of each of these paths, asked on all cores when they are many.
+  package static func all(_ paths: [String]) -> [FileIdentity?] {
+    let portion = 2048
+    if paths.count < 2 * portion { return paths.map { FileIdentity(path: $0) } }
+    let portions = (paths.count + portion - 1) / portion
+    let found = Mutex([[FileIdentity?]](repeating: [], count: portions))
+    DispatchQueue.concurrentPerform(iterations: portions) { index in
+      let some = paths[index * portion..<min((index + 1) * portion, paths.count)].map {
+        FileIdentity(path: $0)
+      }
+      found.withLock { $0[index] = some }
+    }
+    return found.withLock { Array($0.joined()) }
   }
 
   /// A file changed within the clock's granularity of being hashed may change again unnoticed.

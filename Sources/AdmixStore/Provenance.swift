@@ -4,12 +4,24 @@ import GRDB
 
 /// How people call what a fingerprint has by digest, so that it can be told of when it is gone.
 package struct FingerprintNames: Hashable, Sendable {
-  /// Of the source files, by the name of their component.
-  package var files: [String: String]
+  /// Of a source file: the name of its component, and its own.
+  package struct File: Hashable, Sendable {
+    package var component: String
+    package var name: String
+
+    package init(component: String, name: String) {
+      self.component = component
+      self.name = name
+    }
+  }
+
+  /// In the order of the components' names when they were read from a store; there may be a hundred
+  /// thousand.
+  package var files: [File]
   /// `stage.output` of what came along each edge, by role.
   package var inputs: [String: String]
 
-  package init(files: [String: String] = [:], inputs: [String: String] = [:]) {
+  package init(files: [File] = [], inputs: [String: String] = [:]) {
     self.files = files
     self.inputs = inputs
   }
@@ -47,7 +59,7 @@ extension Store {
     let insert = try db.cachedStatement(
       sql: "INSERT OR REPLACE INTO action_part VALUES(?, ?, ?, ?)")
     let rows =
-      names.files.map { (filePrefix + $0.key, $0.value) }
+      names.files.map { (filePrefix + $0.component, $0.name) }
       + names.inputs.map { (inputPrefix + $0.key, $0.value) }
     for (name, value) in rows {
       try insert.execute(arguments: [action, nameClass, name, value])
@@ -62,7 +74,7 @@ extension Store {
       if let kind = Fingerprint.Class(rawValue: kind) {
         components.append(.init(kind, name, value))
       } else if kind == nameClass, name.hasPrefix(filePrefix) {
-        names.files[String(name.dropFirst(filePrefix.count))] = value
+        names.files.append(.init(component: String(name.dropFirst(filePrefix.count)), name: value))
       } else if kind == nameClass, name.hasPrefix(inputPrefix) {
         names.inputs[String(name.dropFirst(inputPrefix.count))] = value
       }
@@ -82,6 +94,7 @@ extension Store {
           sql: """
             SELECT class, action_part.name, value FROM last_success
             JOIN action_part USING(action) WHERE pipeline = ? AND stage = ?
+            ORDER BY class, action_part.name
             """), arguments: [pipeline, stage])
       while let row = try rows.next() {
         parts.take(try row.value(0), try row.value(1), try row.value(2))
@@ -99,6 +112,7 @@ extension Store {
         sql: """
           SELECT run_stage.name, class, action_part.name, value FROM run
           JOIN run_stage ON run_stage.run = run.id JOIN action_part USING(action) WHERE uuid = ?
+          ORDER BY action, class, action_part.name
           """, arguments: [uuid])
       while let row = try rows.next() {
         parts[try row.value(0), default: Parts()].take(

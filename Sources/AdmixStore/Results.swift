@@ -55,12 +55,15 @@ extension Store {
   /// The newest result of a fingerprint whose bytes are all there.
   package func result(for key: Digest) throws -> StoredResult? { try results(for: [key])[key] }
 
+  /// Fewer than this are asked for one by one.
+  package static let fewResults = 8
+
   /// The same for many fingerprints; those without such a result are absent.
   package func results(for keys: [Digest]) throws -> [Digest: StoredResult] {
     var all: [Digest: StoredResult] = [:]
     all.reserveCapacity(keys.count)
     // Questions of one size, so that the statement is made once.
-    let portion = keys.count < 8 ? 1 : 256
+    let portion = keys.count < Self.fewResults ? 1 : 256
     for start in stride(from: 0, to: keys.count, by: portion) {
       let some = keys[start..<min(start + portion, keys.count)]
       // What is found is held from then on for the run at work.

@@ -135,4 +135,17 @@ struct MainJobTests {
       "lineage", "adult", adult.appendingPathComponent("adult.data").path, "--down")
     #expect(source.out.contains("publish.file (export, 40,000 rows)"), "\(source.out)")
   }
+
+  /// Whoever starts with `make run` has nothing that an earlier build may have left.
+  @Test func aReleaseBuildMakesAllThatTheProgramOpens() throws {
+    let root = testsFolder.deletingLastPathComponent()
+    let package = try String(
+      contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let opened = package.matches(of: /\.library\(name: "(\w+)", type: \.dynamic/).map { $0.1 }
+    #expect(opened.contains("AdmixArrow"))
+    let steps = try Product().shell("make -C '\(root.path)' --dry-run run")
+    for product in opened + ["admix"] {
+      #expect(steps.out.contains("--product \(product) "), "\(steps.out) \(steps.err)")
+    }
+  }
 }

@@ -76,8 +76,11 @@ package struct Planner: Sendable {
   ///     out when it comes to them.
   package func plan(toleratesFailures: Bool = false, explains: Bool = true) throws -> Plan {
     let lastKeys = try store.lastKeys(pipeline: graph.spec.name)
-    // Most stages are what they were last time: those results are fetched together.
-    let recent = try store.stageResults(for: Array(Set(lastKeys.values)))
+    // Most stages are what they were last time: those results are fetched together, unless they are few,
+    // where each is asked for when it is needed.
+    let recent =
+      lastKeys.count < Store.fewResults
+      ? [:] : try store.stageResults(for: Array(Set(lastKeys.values)))
     var plan = Plan()
     for stage in graph.stages {
       do {

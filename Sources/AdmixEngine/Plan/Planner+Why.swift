@@ -8,7 +8,7 @@ extension Planner {
     var names = FingerprintNames()
     for (request, files) in sources.enumerated() {
       for (position, file) in files.enumerated() {
-        names.files["\(request).\(position)"] = file.name
+        names.files.append(.init(component: "\(request).\(position)", name: file.name))
       }
     }
     for input in stage.inputs { names.inputs[input.role] = "\(input.stage).\(input.output)" }
@@ -67,51 +67,18 @@ extension Planner {
   func changes(
     _ now: Fingerprint, since before: Provenance, _ stage: Graph.Stage, _ sources: [[SourceFile]]
   ) -> [Change] {
-    let all = now.changes(since: before.fingerprint)
-    var others = all.filter { $0.cause != .file }
-    for (index, change) in others.enumerated() where change.cause == .input {
+    var changes = now.changes(since: before.fingerprint, leavingOut: .file)
+    for (index, change) in changes.enumerated() where change.cause == .input {
       let name =
         stage.inputs.first { $0.role == change.name }.map { "\($0.stage).\($0.output)" }
         ?? before.names.inputs[change.name]
-      if let name { others[index].name = "\(change.name) (\(name))" }
+      if let name { changes[index].name = "\(change.name) (\(name))" }
     }
-    guard all.contains(where: { $0.cause == .file }) else { return others }
-    let files = fileChanges(now, before, Self.names(stage, sources).files)
+    let present = NamedFile.list(stage, sources)
+    let files = NamedFile.changes(present, since: NamedFile.list(before, present: present))
     // In the order of causes that a fingerprint has.
-    let place = others.firstIndex { $0.cause.rawValue > Change.Cause.file.rawValue }
-    others.insert(contentsOf: files, at: place ?? others.endIndex)
-    return others
-  }
-
-  /// Files by name: one whose place in the list is another has not changed.
-  private func fileChanges(_ now: Fingerprint, _ before: Provenance, _ names: [String: String])
-    -> [Change]
-  {
-    /// A file may serve two requests of a stage.
-    struct Key: Hashable {
-      var request: Substring
-      var name: String
-    }
-    // A record from before names were kept has positions only; content tells what is still there.
-    let present = Dictionary(
-      now.components.filter { $0.kind == .file }.map { ($0.value, names[$0.name]) },
-      uniquingKeysWith: { first, _ in first })
-    func table(_ fingerprint: Fingerprint, _ names: [String: String]) -> [Key: String] {
-      var table: [Key: String] = [:]
-      for part in fingerprint.components where part.kind == .file {
-        let name = names[part.name] ?? (present[part.value] ?? nil) ?? "number \(part.name)"
-        table[Key(request: part.name.prefix { $0 != "." }, name: name)] = part.value
-      }
-      return table
-    }
-    let (old, new) = (table(before.fingerprint, before.names.files), table(now, names))
-    var changes: [Change] = []
-    for key in Set(old.keys).union(new.keys).sorted(by: {
-      ($0.name, $0.request) < ($1.name, $1.request)
-    })
-    where old[key] != new[key] {
-      changes.append(Change(.file, name: key.name, old: old[key], new: new[key]))
-    }
+    let place = changes.firstIndex { $0.cause.rawValue > Change.Cause.file.rawValue }
+    changes.insert(contentsOf: files, at: place ?? changes.endIndex)
     return changes
   }
 

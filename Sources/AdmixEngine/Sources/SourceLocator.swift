@@ -131,8 +131,8 @@ package struct SourceLocator: Sendable {
   private func identify(_ files: [(name: String, path: String)], at span: SourceSpan?) throws
     -> [SourceFile]
   {
-    let identities = try files.map { file in
-      guard let identity = FileIdentity(path: file.path) else {
+    let identities = try zip(files, FileIdentity.all(files.map(\.path))).map { file, identity in
+      guard let identity else {
         throw TaskFailure(
           .error("AX0401", at: span, "there is no file '\(file.name)'"), reason: .input)
       }

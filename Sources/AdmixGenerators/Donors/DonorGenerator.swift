@@ -1,7 +1,7 @@
-package import AdmixData
-package import AdmixModel
+import AdmixData
+import AdmixModel
 import AdmixSpec
-package import Foundation
+import Foundation
 
 /// What generators share that make rows from training rows: one pass that notes the rows, a model that holds
 /// them, and rows that say of themselves which they are made from.
