@@ -187,8 +187,10 @@ struct DonorTests {
     #expect(drawn.isSubset(of: known) && drawn.count > 295)
   }
 
-  /// Against the same computed with NumPy from the paper. arch, which counts the first lag that says nothing
-  /// where the paper has the last that says something, gives 5.72, 10.67, 15.67, 48.45 and 1.29.
+  /// Against the same computed with NumPy from the paper.
+  ///
+  /// arch, which counts the first lag that says nothing where the paper has the last that says something,
+  /// gives 5.72, 10.67, 15.67, 48.45 and 1.29.
   @Test func automaticLengthsAreThoseOfThePaper() throws {
     for (count, phi, stationary, circular) in [
       (500, 0.3, 4.18795037, 4.79400643), (500, 0.7, 11.27744084, 12.90944714),

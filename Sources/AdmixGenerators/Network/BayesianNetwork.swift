@@ -120,14 +120,12 @@ package struct BayesianNetwork: Generator {
 
   package func plan(_ request: SamplingRequest) throws -> GenerationPlan {
     let model = try NetworkModel(decoding: request.model ?? Data())
-    let sampler = try NetworkSampler(model, request)
     var plan = GenerationPlan(tables: [
       .init(name: "data", schema: model.schema, rows: request.rows ?? model.rows)
     ])
+    guard let first = request.conditions.first else { return plan }
     let looked = 256
-    if let first = request.conditions.first, let refused = sampler.refusals(ofRows: looked),
-      refused > 0
-    {
+    if let refused = try NetworkSampler(model, request).refusals(ofRows: looked), refused > 0 {
       plan.warnings.append(
         .warning(
           "AX0616", at: first.span, "hardly any row of the model meets all conditions at once",

@@ -32,39 +32,41 @@ struct NetworkSampler: RowSampler {
     variables = model.columns.indices.map { model.variables.firstIndex(of: $0) }
     tags = model.variables.map { RandomSource.tag(model.columns[$0].schema.name) }
     let levels = model.levels
-    let probabilities = { (variable: Int) -> [Double] in
-      ConditionalTable.probabilities(
+    let table = { (variable: Int) in
+      ConditionalTable(
         model.tables[variable], parents: model.parents[variable].map { levels[$0] },
         levels: levels[variable])
     }
-    func step(_ variable: Int, _ weights: [Double]) -> DrawingStep {
+    func parents(_ variable: Int) -> [DrawingStep.Parent] {
+      model.parents[variable].map {
+        let view = model.view($0)
+        return .init(view.variable, places: view.levels)
+      }
+    }
+    func step(_ variable: Int) -> DrawingStep {
       DrawingStep(
-        variable, levels: Array(0..<levels[variable]),
-        parents: model.parents[variable].map {
-          let view = model.view($0)
-          return .init(view.variable, places: view.levels)
-        },
-        weights: weights)
+        variable, levels: Array(0..<levels[variable]), parents: parents(variable),
+        table: table(variable))
     }
     let elimination = Elimination(
-      model, weights: conditions.weights, probabilities: probabilities)
+      model, weights: conditions.weights, probabilities: { table($0).probabilities })
     let concerned = elimination.concerned
     if concerned.isEmpty {
-      steps = model.order.map { step($0, probabilities($0)) }
+      steps = model.order.map(step)
       proposal = nil
     } else if let first = elimination.steps() {
       steps =
         first
-        + model.order.filter { !concerned.contains($0) }.map { step($0, probabilities($0)) }
+        + model.order.filter { !concerned.contains($0) }.map(step)
       proposal = nil
     } else {
       var factors: [Proposal.Factor?] = []
       steps = model.order.map { variable in
-        var weights = probabilities(variable)
         guard let evidence = conditions.weights[variable] else {
           factors.append(nil)
-          return step(variable, weights)
+          return step(variable)
         }
+        var weights = table(variable).probabilities
         let count = levels[variable]
         for cell in weights.indices { weights[cell] *= evidence[cell % count] }
         let sums = stride(from: 0, to: weights.count, by: count).map { from in
@@ -72,7 +74,8 @@ struct NetworkSampler: RowSampler {
         }
         let largest = sums.max() ?? 0
         factors.append(Proposal.Factor(weights: sums.map { largest > 0 ? $0 / largest : 0 }))
-        return step(variable, weights)
+        return DrawingStep(
+          variable, levels: Array(0..<count), parents: parents(variable), weights: weights)
       }
       proposal = Proposal(factors: factors, random: request.random("proposals"))
     }
