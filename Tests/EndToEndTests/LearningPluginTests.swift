@@ -93,7 +93,7 @@ struct LearningPluginTests {
 
   /// Quick settings: enough that one that learned nothing, or not what belongs together, is found out.
   @Test(
-    "deep generators learn for real",
+    "deep generators learn for real", .serialized,
     arguments: [
       Learner(name: "tvae", options: "epochs: 120, batch: 100", correlation: 0.8, tolerance: 0.06),
       Learner(

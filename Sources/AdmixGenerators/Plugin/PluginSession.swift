@@ -316,6 +316,8 @@ package final class PluginSession {
       "HOME": "\(place.work)/home", "TMPDIR": "\(place.work)/tmp", "LANG": "C.UTF-8", "TZ": "UTC",
       "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1",
       "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
+      // Sums in one order, wherever their numbers lie in memory and however busy the machine is.
+      "OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE", "MKL_CBWR": "AUTO,STRICT",
       "ADMIX_CONTROL_FD": "\(LineChannel.programsDescriptor)",
     ]
     if manifest.usesGPU {
