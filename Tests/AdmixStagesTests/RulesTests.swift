@@ -91,6 +91,21 @@ import Testing
       ("hypergeometric: {good: 7, bad: 13, draws: 12}", 4.2, 1.07213511, 4, 0.60835913),
       ("bernoulli: 0.3", 0.3, 0.45825757, 0, 0.7),
       ("student-t: {df: 5}", 0, 1.29099445, 1, 0.81839127),
+      ("wald: {mean: 2, scale: 3}", 2, 1.63299316, 1.51225066, 0.5),
+      ("power: {shape: 3}", 0.75, 0.19364917, 0.79370053, 0.5),
+      ("f: {df1: 20, df2: 40}", 1.05263158, 0.42251209, 0.98322627, 0.5),
+      (
+        "mixture: [{weight: 3, of: {normal: {mean: -2}}}, {of: {normal: {mean: 2}}}]", -1, 2, 0,
+        0.75
+      ),
+      (
+        "mixture: [{of: {mixture: [{of: {constant: 1}}, {of: {constant: 2}}]}}, {of: {constant: 4}}]",
+        2.75, 1.29903811, 1, 0.25
+      ),
+      (
+        "mixture: [{of: {mixture: [{of: {uniform: {}}}, {of: {uniform: {}}}]}}, {of: {uniform: {}}}]",
+        0.5, 0.28867513, 0.1, 0.1
+      ),
     ] as [(String, Double, Double, Double, Double)])
   func matchesMoments(text: String, mean: Double, sd: Double, at: Double, share: Double) throws {
     let n = 10_000
@@ -203,6 +218,10 @@ import Testing
       ("a: {normal: {}}\nb: {after: {column: a, gap: {poisson: 2}}}", "AX0647", 11),
       ("a: {when: [{if: 'true', then: 1}]}", "AX0648", 10),
       ("a: {choice: [x, y]}\nb: {given: {column: a, z: 1}}", "AX0649", 11),
+      ("a: {mixture: []}", "AX0648", 10),
+      ("a: {mixture: [{weight: 0, of: {constant: 1}}]}", "AX0648", 10),
+      ("a: {mixture: [{of: {normal: {}}}, {of: {constant: x}}]}", "AX0648", 10),
+      ("a: {mixture: [{of: {normal: {mean: b}}}]}\nb: {mixture: [{of: a + 1}]}", "AX0652", 10),
       ("a: {sequence: {start: soon}}", "AX0646", 10),
       ("a: {sequence: {start: 3, unit: hours}}", "AX0646", 10),
     ])

@@ -20,6 +20,8 @@ struct RuleColumn: Sendable {
     case after(column: String, microseconds: Double, gap: Source)
     /// The first branch whose condition holds; the last has none.
     case when([(condition: ColumnExpression?, source: Source)])
+    /// One of several by chance. Cumulative weights end at exactly 1.
+    case mixture(sources: [Source], cumulative: [Double])
   }
 
   enum Scalar: Hashable, Sendable {

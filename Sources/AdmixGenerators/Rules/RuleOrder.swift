@@ -69,11 +69,11 @@ struct RuleOrder {
     for member in node.members {
       switch member.key {
       case "expression", "if": out.formUnion(names(in: member.value))
-      case "then", "else", "gap": out.formUnion(names(in: member.value))
+      case "then", "else", "gap", "of": out.formUnion(names(in: member.value))
       case "after":
         if let name = member.value["column"]?.text { out.insert(name) }
         if let gap = member.value["gap"] { out.formUnion(names(in: gap)) }
-      case "when": for branch in member.value.items { out.formUnion(names(in: branch)) }
+      case "when", "mixture": for branch in member.value.items { out.formUnion(names(in: branch)) }
       case "given":
         if let name = member.value["column"]?.text { out.insert(name) }
         for branch in member.value.members where branch.key != "column" {

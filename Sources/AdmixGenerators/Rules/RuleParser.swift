@@ -82,7 +82,7 @@ struct RuleParser {
   static let sourceNames =
     [
       "choice", "constant", "expression", "sequence", "uuid", "pattern", "date", "datetime",
-      "after", "when", "given",
+      "after", "when", "given", "mixture",
     ]
     + Distribution.all.map(\.name)
 
@@ -129,6 +129,7 @@ struct RuleParser {
     case "after": return after(value, report: &report)
     case "when": return when(value, name: name, report: &report)
     case "given": return given(value, name: name, report: &report)
+    case "mixture": return mixture(value, name: name, report: &report)
     default:
       if let distribution = Distribution.byName[key.key] {
         return self.distribution(distribution, value, at: key.keySpan, report: &report)
@@ -418,17 +419,46 @@ struct RuleParser {
           hint: "else: null leaves the other rows missing"))
       return nil
     }
-    guard let shape = Self.union(branches.map { ($0.1, $0.2) }) else {
-      report.append(
-        .error(
-          "AX0648", at: node.span, "the branches of '\(name)' give values of different types",
-          cause: "in order, "
-            + branches.map { branch in
-              if case .constant(.null) = branch.1 { "missing" } else { branch.2.type.rawValue }
-            }.joined(separator: ", ")))
+    guard let shape = union(branches.map { ($0.1, $0.2) }, name, node, report: &report) else {
       return nil
     }
     return (.when(branches.map { ($0.0, $0.1) }), shape)
+  }
+
+  /// How many sources a mixture may have.
+  static let mostSources = 64
+
+  private func mixture(_ node: Node, name: String, report: inout Diagnostics) -> (
+    RuleColumn.Source, ColumnSchema
+  )? {
+    var sources: [(RuleColumn.Source, ColumnSchema)] = []
+    var weights: [Double] = []
+    for item in node.items {
+      guard let body = item["of"],
+        let found = source(body, name: name, report: &report)
+      else { return nil }
+      sources.append(found)
+      weights.append(item["weight"]?.double ?? 1)
+    }
+    let total = weights.reduce(0, +)
+    guard (1...Self.mostSources).contains(sources.count), total > 0, total.isFinite else {
+      report.append(
+        .error(
+          "AX0648", at: node.span,
+          "a mixture has from 1 to \(Self.mostSources) sources, one of them with a weight",
+          hint: "mixture: [{weight: 9, of: {normal: {mean: 20}}}, {of: {normal: {mean: 90}}}]"))
+      return nil
+    }
+    guard let shape = union(sources, name, node, report: &report) else { return nil }
+    var sum = 0.0
+    var cumulative = weights.map { weight in
+      sum += weight / total
+      return sum
+    }
+    // What comes after the last weight that counts is never drawn.
+    let last = weights.lastIndex { $0 > 0 } ?? 0
+    for index in last..<cumulative.count { cumulative[index] = 1 }
+    return (.mixture(sources: sources.map(\.0), cumulative: cumulative), shape)
   }
 
   /// `given: {column: segment, retail: …, business: …, else: …}` is `when` over its values.
@@ -475,6 +505,21 @@ struct RuleParser {
       Node(
         .map([.init(key: "else", keySpan: otherwise.span, value: otherwise)]), at: otherwise.span))
     return when(Node(.list(items), at: node.span), name: name, report: &report)
+  }
+
+  private func union(
+    _ branches: [(RuleColumn.Source, ColumnSchema)], _ name: String, _ node: Node,
+    report: inout Diagnostics
+  ) -> ColumnSchema? {
+    if let shape = Self.union(branches) { return shape }
+    report.append(
+      .error(
+        "AX0648", at: node.span, "the branches of '\(name)' give values of different types",
+        cause: "in order, "
+          + branches.map { source, shape in
+            if case .constant(.null) = source { "missing" } else { shape.type.rawValue }
+          }.joined(separator: ", ")))
+    return nil
   }
 
   private static func union(_ branches: [(RuleColumn.Source, ColumnSchema)]) -> ColumnSchema? {

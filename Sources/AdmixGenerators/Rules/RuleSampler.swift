@@ -95,7 +95,17 @@ private struct Block {
     case .after(let name, let unit, let gap):
       return .wholes(try later(than: name, unit, gap))
     case .when(let branches):
-      return try chosen(branches)
+      return try parted(owners(branches), branches.map(\.source), salt: 0)
+    case .mixture(let sources, let cumulative):
+      let chance = RandomSource.tag("\(column.schema.name)\u{0}mixture \(salt)")
+      let owners = rows.map {
+        Self.index(
+          sampler.random.uniform(
+            row: UInt64($0), tag: chance, draw: attempt &* Self.drawsPerAttempt), in: cumulative)
+      }
+      // Numbers of their own, also for a mixture in a mixture.
+      return try parted(
+        owners, sources, salt: salt &* UInt32(RuleParser.mostSources + 1) &+ 1)
     case .distribution(let distribution, let parameters):
       return .numbers(try numbers(distribution, parameters, salt: salt))
     }
@@ -189,9 +199,9 @@ private struct Block {
     }
   }
 
-  private func chosen(_ branches: [(condition: ColumnExpression?, source: RuleColumn.Source)])
-    throws
-    -> Values
+  /// By row: the first branch whose condition holds.
+  private func owners(_ branches: [(condition: ColumnExpression?, source: RuleColumn.Source)])
+    throws -> [Int]
   {
     var owner = [Int](repeating: branches.count - 1, count: rows.count)
     var decided = [Bool](repeating: false, count: rows.count)
@@ -203,16 +213,22 @@ private struct Block {
         decided[index] = true
       }
     }
+    return owner
+  }
+
+  /// Each row from the source that owns it.
+  private func parted(_ owner: [Int], _ sources: [RuleColumn.Source], salt: UInt32) throws -> Values
+  {
     var out = [RuleColumn.Scalar](repeating: .null, count: rows.count)
-    for (number, branch) in branches.enumerated() {
+    for (number, source) in sources.enumerated() {
       let mine = rows.indices.filter { owner[$0] == number }
       guard !mine.isEmpty else { continue }
-      // Only this branch's rows are made, each by its own address.
+      // Only its own rows are made, each by its own address.
       let part = Block(
         sampler: sampler, column: column, rows: mine.map { rows[$0] }, attempt: attempt,
         made: made.taking(mine))
       let scalars = Self.scalars(
-        try part.values(of: branch.source, salt: UInt32(number)), mine.count)
+        try part.values(of: source, salt: salt &+ UInt32(number)), mine.count)
       for (place, index) in mine.enumerated() { out[index] = scalars[place] }
     }
     return .scalars(out)

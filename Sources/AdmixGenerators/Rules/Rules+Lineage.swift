@@ -33,6 +33,8 @@ extension RuleColumn.Source {
         found += (branch.condition?.columns ?? []).map { ColumnDependency($0, .decided) }
         branch.source.collect(&found)
       }
+    case .mixture(let sources, _):
+      for source in sources { source.collect(&found) }
     case .choice, .constant, .sequence, .uuid, .pattern, .dates, .datetimes: break
     }
   }

@@ -16,7 +16,7 @@ package struct Rules: Generator {
     ],
     needsLearning: false, conditionsExactly: false,
     cost:
-      "About a microsecond for each value; distributions that are inverted by search (gamma, beta, student-t) take ten.",
+      "About a microsecond for each value; distributions that are inverted by search (gamma, beta, student-t) take ten, von-mises and the noncentral ones a hundred and more.",
     limits:
       "It knows what it is told and nothing else. Rules across columns that are not written as expressions are kept by rejection.",
     sources:
@@ -81,6 +81,15 @@ package struct Rules: Generator {
       .optional(
         "given", .any,
         "`{column: name, VALUE: source, …, else: source}`: a source for each value of a column."),
+      .optional(
+        "mixture",
+        .list(
+          .object([
+            .optional(
+              "weight", .number(0...1e12), default: 1,
+              "How often, beside the weights of the others."),
+            .required("of", .any, "A source of values, such as `{normal: {mean: 3}}`."),
+          ])), "For each row one of several sources, by chance."),
     ]
     let modifiers: [Field] = [
       .optional("round", .number(0...Double.greatestFiniteMagnitude), "To multiples of this."),

@@ -57,6 +57,53 @@ enum SpecialFunctions {
   /// Φ(x), the standard normal distribution function.
   static func normal(_ x: Double) -> Double { 0.5 * erfc(-x * 0.5.squareRoot()) }
 
+  /// The logarithm of Φ(x), also where Φ(x) is too small for a number (DLMF 7.12.1).
+  static func logNormal(_ x: Double) -> Double {
+    if x > -30 { return log(normal(x)) }
+    let square = 1 / (x * x)
+    let series = 1 - square * (1 - square * (3 - square * (15 - square * 105)))
+    return -x * x / 2 - log(-x) - log(2 * .pi) / 2 + log(series)
+  }
+
+  /// I_j(κ) / I_0(κ) for j from 1 until nothing is left, κ > 0; by backward recurrence (DLMF 10.74(iv)).
+  static func besselRatios(_ kappa: Double) -> [Double] {
+    let count = 20 + Int(min(1e6, 9 * kappa.squareRoot()))
+    // I_j / I_{j−1}, from the far end.
+    var steps = [Double](repeating: 0, count: count + 30)
+    var step = 0.0
+    for index in steps.indices.reversed() {
+      step = 1 / (2 * Double(index + 1) / kappa + step)
+      steps[index] = step
+    }
+    var product = 1.0
+    return steps.prefix(count).map { step in
+      product *= step
+      return product
+    }
+  }
+
+  /// The mean of `value(j)`, from 0 to 1, over j from a Poisson distribution (DLMF 8.17 for what it is
+  /// used with); terms that weigh less than 1e-17 are left out.
+  static func poissonMixture(_ mean: Double, _ value: (Double) -> Double) -> Double {
+    guard mean > 0 else { return value(0) }
+    let mode = mean.rounded(.down)
+    let peak = exp(mode * log(mean) - mean - logGamma(mode + 1))
+    var sum = peak * value(mode)
+    var (number, weight) = (mode, peak)
+    while number > 0, weight > 1e-17 {
+      weight *= number / mean
+      number -= 1
+      sum += weight * value(number)
+    }
+    (number, weight) = (mode, peak)
+    while weight > 1e-17 {
+      number += 1
+      weight *= mean / number
+      sum += weight * value(number)
+    }
+    return min(1, sum)
+  }
+
   /// b₀ + a₁/(b₁ + a₂/(b₂ + …)) by the modified Lentz method.
   private static func lentz(first: Double, _ step: (Int) -> (a: Double, b: Double)) -> Double {
     let tiny = 1e-300
