@@ -170,9 +170,8 @@ def fit(table, schema, parameters, seed, session):
         forCritic.step()
 
     def epoch():
-        for step in range(max(1, len(real) // batch)):
-            if step % 20 == 0:
-                session.check()
+        for _ in range(max(1, len(real) // batch)):
+            session.check()
             criticise()
             vector, which, _ = conditions.drawn(batch, True, device)
             logits, fake = generated(vector)

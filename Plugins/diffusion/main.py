@@ -97,8 +97,7 @@ def fit(table, schema, parameters, seed, session):
     def epoch():
         order = learned[torch.randperm(len(learned))].to(device)
         for step in range(steps):
-            if step % 20 == 0:
-                session.check()
+            session.check()
             optimiser.zero_grad()
             loss(order[step * batch:(step + 1) * batch], network).backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)

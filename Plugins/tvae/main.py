@@ -83,9 +83,8 @@ def fit(table, schema, parameters, seed, session):
 
     def epoch():
         order = learned[torch.randperm(len(learned))].to(device)
-        for step, start in enumerate(range(0, len(order) - batch + 1, batch)):
-            if step % 20 == 0:
-                session.check()
+        for start in range(0, len(order) - batch + 1, batch):
+            session.check()
             optimiser.zero_grad()
             bound(order[start:start + batch], both).backward()
             optimiser.step()
