@@ -123,6 +123,9 @@ class Coding:
 
     @classmethod
     def learned(cls, table, schema, session, seed, isMixture):
+        if isMixture:
+            # Loaded before anything is said: nobody can be heard meanwhile.
+            import sklearn.mixture  # noqa: F401
         fields = []
         for place, column in enumerate(schema.columns):
             session.progress("columns", place, len(schema.columns))
