@@ -103,6 +103,10 @@ import Testing
         2.75, 1.29903811, 1, 0.25
       ),
       (
+        "mixture: [{of: {when: [{else: {mixture: [{of: {constant: 1}}, {of: {constant: 2}}]}}]}}, {of: {constant: 4}}]",
+        2.75, 1.29903811, 1, 0.25
+      ),
+      (
         "mixture: [{of: {mixture: [{of: {uniform: {}}}, {of: {uniform: {}}}]}}, {of: {uniform: {}}}]",
         0.5, 0.28867513, 0.1, 0.1
       ),

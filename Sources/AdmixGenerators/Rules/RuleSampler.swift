@@ -63,6 +63,10 @@ private struct Block {
       draw: attempt &* Self.drawsPerAttempt)
   }
 
+  /// So many sources may stand side by side without sharing random numbers with those inside of them.
+  private static let salts: UInt32 = 4_096
+  private static func below(_ salt: UInt32) -> UInt32 { (salt &+ 1) &* salts }
+
   func values(of source: RuleColumn.Source, salt: UInt32) throws -> Values {
     switch source {
     case .constant(let scalar):
@@ -95,7 +99,9 @@ private struct Block {
     case .after(let name, let unit, let gap):
       return .wholes(try later(than: name, unit, gap))
     case .when(let branches):
-      return try parted(owners(branches), branches.map(\.source), salt: 0)
+      // Within a mixture its branches go on from the mixture's numbers.
+      return try parted(
+        owners(branches), branches.map(\.source), salt: salt < Self.salts ? 0 : Self.below(salt))
     case .mixture(let sources, let cumulative):
       let chance = RandomSource.tag("\(column.schema.name)\u{0}mixture \(salt)")
       let owners = rows.map {
@@ -103,9 +109,7 @@ private struct Block {
           sampler.random.uniform(
             row: UInt64($0), tag: chance, draw: attempt &* Self.drawsPerAttempt), in: cumulative)
       }
-      // Numbers of their own, also for a mixture in a mixture.
-      return try parted(
-        owners, sources, salt: salt &* UInt32(RuleParser.mostSources + 1) &+ 1)
+      return try parted(owners, sources, salt: Self.below(salt))
     case .distribution(let distribution, let parameters):
       return .numbers(try numbers(distribution, parameters, salt: salt))
     }
