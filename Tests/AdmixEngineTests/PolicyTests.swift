@@ -36,7 +36,7 @@ struct PolicyTests {
     ])
   func sharing(_ one: Sharing) async throws {
     let outcome = try await laboratory.run(
-      "a: {work: {tasks: 12, milliseconds: 40, salt: \(salt), resources: \(one.resources)}}",
+      "a: {work: {tasks: 12, milliseconds: 150, salt: \(salt), resources: \(one.resources)}}",
       .init(jobs: 4, tokens: one.tokens, memory: one.memory))
     #expect(outcome.record.status == .succeeded)
     #expect((watch?.most ?? 0) <= one.most && (watch?.most ?? 0) >= min(one.most, 2))
