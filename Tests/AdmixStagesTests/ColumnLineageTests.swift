@@ -51,6 +51,7 @@ import Testing
         case .input(let role): role + "."
         case .files: "file."
         case .own: "row."
+        case .output(let table): table + "."
         }
       return place + use.column + " " + use.how.rawValue + (use.note.map { " " + $0 } ?? "")
         + (use.isMasking ? " MASKED" : "")

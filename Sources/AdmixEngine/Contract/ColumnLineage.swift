@@ -38,6 +38,8 @@ package struct ColumnLineage: Hashable, Sendable {
     case files
     /// In the same table: one column of it made from another.
     case own
+    /// In another table that the stage makes.
+    case output(String)
   }
 
   package struct Use: Hashable, Sendable {

@@ -49,7 +49,7 @@ extension LineageMap {
           .fileColumn(
             stage: stage.name, files: stage.sources.map(\.name), name: use.column))
         answer.connect(file.position, here, "file", use: use, isIndirect: isIndirect)
-      case .own, .input:
+      case .own, .output, .input:
         guard let (from, role) = origin(of: use, place, stage) else { continue }
         let next = answer.add(node(from))
         answer.connect(next.position, here, role, use: use, isIndirect: isIndirect)
@@ -61,8 +61,13 @@ extension LineageMap {
   private func origin(of use: ColumnLineage.Use, _ place: Place, _ stage: StageRecord)
     -> (Place, String)?
   {
-    guard case .input(let role) = use.source else {
+    let role: String
+    switch use.source {
+    case .own, .files:
       return (Place(stage: place.stage, output: place.output, column: use.column), "row")
+    case .output(let output):
+      return (Place(stage: place.stage, output: output, column: use.column), "table")
+    case .input(let name): role = name
     }
     guard let input = stage.inputs.first(where: { $0.role == role }) else { return nil }
     return (Place(stage: input.stage, output: input.output, column: use.column), role)
@@ -86,14 +91,15 @@ extension LineageMap {
         continue
       }
       for (output, table) in lineage.tables.sorted(by: { $0.key < $1.key }) {
-        if stage.name == place.stage, output != place.output { continue }
         // Columns in the order of the table, where its schema is known.
         let order = schemas(of: stage.name)[output]?.names ?? table.columns.keys.sorted()
         let found: [(String?, [ColumnLineage.Use])] =
           order.map { ($0, table.columns[$0] ?? []) } + [(nil, table.whole)]
         for (column, uses) in found {
           for use in uses where use.column == place.column || place.column == nil {
-            guard let role = roles[use.source] else { continue }
+            guard let role = roles[use.source],
+              use.source != .own || output == place.output
+            else { continue }
             let to = Place(stage: stage.name, output: output, column: column)
             if to == place { continue }
             let next = answer.add(node(to))
@@ -116,7 +122,9 @@ extension LineageMap {
   /// The stages that read a table, and the table's own stage, with the roles it has there.
   private func users(of place: Place) -> [(StageRecord, [ColumnLineage.Source: String])] {
     var users: [(StageRecord, [ColumnLineage.Source: String])] = []
-    if let own = self[place.stage] { users.append((own, [.own: "row"])) }
+    if let own = self[place.stage] {
+      users.append((own, [.own: "row", .output(place.output): "table"]))
+    }
     for user in consumers(of: place.stage) {
       var roles: [ColumnLineage.Source: String] = [:]
       for input in user.inputs where input.stage == place.stage && input.output == place.output {

@@ -11,14 +11,19 @@ package struct ColumnDependency: Hashable, Sendable {
     case computed
     /// Another generated column of the row decides how it comes about.
     case decided
+    /// Computed from a column of the rows of another generated table that belong to the row.
+    case aggregated
   }
 
   package var column: String
   package var how: How
+  /// The generated table that has the column; nil for the same one, or the training data.
+  package var table: String?
 
-  package init(_ column: String, _ how: How) {
+  package init(_ column: String, _ how: How, of table: String? = nil) {
     self.column = column
     self.how = how
+    self.table = table
   }
 }
 

@@ -27,6 +27,9 @@ package protocol Generator: Sendable {
   /// asked for later and those already made are kept.
   var dependsOnRowCount: Bool { get }
 
+  /// Whether a row may be drawn again until it satisfies `where` and `keep`.
+  var drawsAgain: Bool { get }
+
   /// What a model tells at most about any one row; nil where it may tell anything.
   var privacyBound: PrivacyBound? { get }
 
@@ -69,6 +72,7 @@ extension Generator {
   package var learningParameters: JSONValue { .object([:]) }
   package var samplingParameters: JSONValue { .object([:]) }
   package var dependsOnRowCount: Bool { false }
+  package var drawsAgain: Bool { true }
   package var privacyBound: PrivacyBound? { nil }
   package var learnsRepeatably: Bool { true }
   package var tables: [String] { ["data"] }

@@ -17,11 +17,37 @@ struct RuleColumn: Sendable {
     case dates(from: Int64, through: Int64)
     case datetimes(from: Int64, through: Int64)
     /// A column plus a positive gap: later by construction.
-    case after(column: String, microseconds: Double, gap: Source)
+    case after(Step)
+    /// The first of a parent's rows a gap after a time, each further one a gap after the one before.
+    case arrivals(Step)
+    /// The number of a row among its parent's, from 1.
+    case position
+    /// Of the rows of another table that belong to a row.
+    case aggregate(Aggregate)
     /// The first branch whose condition holds; the last has none.
     case when([(condition: ColumnExpression?, source: Source)])
     /// One of several by chance. Cumulative weights end at exactly 1.
     case mixture(sources: [Source], cumulative: [Double])
+  }
+
+  /// From a date or time to a later one.
+  struct Step: Sendable {
+    var column: String
+    /// Date or datetime.
+    var type: ColumnType
+    /// The length of the gap's unit.
+    var microseconds: Double
+    var gap: Source
+  }
+
+  enum Fold: String, Sendable, CaseIterable { case count, sum, mean, min, max }
+
+  struct Aggregate: Sendable {
+    /// The number of the other table.
+    var table: Int
+    /// Nil where rows are counted.
+    var column: String?
+    var fold: Fold
   }
 
   enum Scalar: Hashable, Sendable {

@@ -4,40 +4,54 @@ import AdmixSpec
 
 /// The order in which declared columns can be made: each after those it uses.
 struct RuleOrder {
-  /// Columns in that order; declared order where there is a choice.
-  private(set) var members: [Node.Member] = []
-  /// By column, the declared columns that it uses.
-  private(set) var uses: [String: Set<String>] = [:]
+  /// Something that is made, and what has to be there before.
+  struct Item {
+    /// What people call it; `orders.total` where there are several tables.
+    var key: String
+    var member: Node.Member
+    /// Keys.
+    var uses: Set<String>
+  }
 
-  /// Reports columns that are declared twice, and those that wait for each other in a circle.
+  /// Items in that order; declared order where there is a choice.
+  private(set) var items: [Item] = []
+
+  /// The columns of one table.
   init(_ declared: [Node.Member], report: inout Diagnostics) {
+    self.init(
+      declared.map { Item(key: $0.key, member: $0, uses: Self.names(in: $0.value)) },
+      report: &report)
+  }
+
+  /// Reports items that are declared twice, and those that wait for each other in a circle.
+  init(_ declared: [Item], report: inout Diagnostics) {
     var names: Set<String> = []
-    var open: [Node.Member] = []
-    for member in declared {
-      if names.insert(member.key).inserted {
-        open.append(member)
+    var open: [Item] = []
+    for item in declared {
+      if names.insert(item.key).inserted {
+        open.append(item)
       } else {
         report.append(
-          .error("AX0640", at: member.keySpan, "column '\(member.key)' is declared twice"))
+          .error("AX0640", at: item.member.keySpan, "column '\(item.key)' is declared twice"))
       }
     }
-    for member in open { uses[member.key] = Self.names(in: member.value).intersection(names) }
+    for index in open.indices { open[index].uses.formIntersection(names) }
     var done: Set<String> = []
     while !open.isEmpty {
-      let next = open.firstIndex { uses[$0.key]?.isSubset(of: done) ?? true }
-      guard let next else {
+      guard let next = open.firstIndex(where: { $0.uses.isSubset(of: done) }) else {
         report.append(circle(open))
         return
       }
-      let member = open.remove(at: next)
-      done.insert(member.key)
-      members.append(member)
+      let item = open.remove(at: next)
+      done.insert(item.key)
+      items.append(item)
     }
   }
 
-  /// Says a circle that is among these columns, each of which waits for another one of them.
-  private func circle(_ open: [Node.Member]) -> Diagnostic {
+  /// Says a circle that is among these, each of which waits for another one of them.
+  private func circle(_ open: [Item]) -> Diagnostic {
     let waiting = Set(open.map(\.key))
+    let uses = Dictionary(open.map { ($0.key, $0.uses) }) { first, _ in first }
     var path: [String] = []
     var current = open[0].key
     while !path.contains(current) {
@@ -54,13 +68,17 @@ struct RuleOrder {
     let start = path.firstIndex(of: place.key) ?? 0
     let names = (path[start...] + path[..<start] + [place.key]).map { "'\($0)'" }
     return .error(
-      "AX0652", at: place.keySpan,
+      "AX0652", at: place.member.keySpan,
       path.count == 1
         ? "column '\(place.key)' uses itself" : "columns wait for each other in a circle",
       cause: path.count == 1
         ? nil : names[0] + " uses " + names.dropFirst().joined(separator: ", which uses "),
       hint: "one of them has to come from a distribution or a constant")
   }
+
+  /// Before the name of a table, or of a table's column, whose rows are put together; a column of the same
+  /// name is another thing.
+  static let partMark = "\u{0}"
 
   /// Every name that a declaration's expressions hold, and the columns that it names outright.
   static func names(in node: Node) -> Set<String> {
@@ -73,6 +91,11 @@ struct RuleOrder {
       case "after":
         if let name = member.value["column"]?.text { out.insert(name) }
         if let gap = member.value["gap"] { out.formUnion(names(in: gap)) }
+      case "arrivals":
+        if let name = member.value["after"]?.text { out.insert(name) }
+        if let gap = member.value["gap"] { out.formUnion(names(in: gap)) }
+      case "aggregate":
+        if let name = member.value["of"]?.text { out.insert(partMark + name) }
       case "when", "mixture": for branch in member.value.items { out.formUnion(names(in: branch)) }
       case "given":
         if let name = member.value["column"]?.text { out.insert(name) }

@@ -9,10 +9,14 @@ package struct Rules: Generator {
     name: "rules", revision: 2,
     summary: "Rows from declared distributions and the dependencies between columns.",
     fields: [
-      .required(
+      .optional(
         "columns", .orderedMap(column),
         "The columns in order. Expressions may use any other column, as long as there is no circle."
-      )
+      ),
+      .optional(
+        "tables", .orderedMap(.object(table)),
+        "In place of `columns`: several tables whose rows belong to each other. The first has as many rows as the stage says."
+      ),
     ],
     needsLearning: false, conditionsExactly: false,
     cost:
@@ -76,6 +80,28 @@ package struct Rules: Generator {
             "What the gap counts; days unless given."),
         ]), "Later than another column, by a gap."),
       .optional(
+        "arrivals",
+        .object([
+          .required(
+            "after", .text, "A date or datetime column that the first row comes after."),
+          .required(
+            "gap", .any, "A source of numbers: from each row to the next of the same parent."),
+          .optional(
+            "unit", .choice(["days", "hours", "minutes", "seconds"]),
+            "What the gap counts; days unless given."),
+        ]), "In a table with `per`: times that follow each other, the rows of each parent in order."
+      ),
+      .optional(
+        "position", .object([]),
+        "In a table with `per`: the number of a row among those of its parent, from 1."),
+      .optional(
+        "aggregate",
+        .object([
+          .required(
+            "of", .text, "A table that is `per` this one, or a column of it, as `lines.amount`."),
+          .optional("by", .choice(RuleColumn.Fold.allCases.map(\.rawValue)), "What is computed."),
+        ]), "From the rows of another table that belong to a row: their number, a sum, a mean."),
+      .optional(
         "when", .list(.any),
         "Branches `{if: condition, then: source}` in order, and `{else: source}` at the end."),
       .optional(
@@ -103,16 +129,62 @@ package struct Rules: Generator {
     return .oneOf([.object(sources + distributions + modifiers), .list(.scalar), .scalar])
   }
 
+  private static var table: [Field] {
+    [
+      .optional("per", .text, "The table to whose rows these belong; `count` of them to each."),
+      .optional(
+        "count", column,
+        "How many rows belong to a row of that table: a source of numbers, which may use its columns."
+      ),
+      .optional("rows", .int(0...1 << 40), "How many rows a table has that belongs to no other."),
+      .optional(
+        "links",
+        .map(
+          .oneOf([
+            .object([
+              .required("table", .text, "A table with `rows`."),
+              .optional(
+                "weight", .text,
+                "A column of it: rows are drawn in proportion; all alike unless given."
+              ),
+            ]), .text,
+          ])),
+        "Rows of other tables, one for each row by chance: `{product: products}` lets expressions use `product.price`."
+      ),
+      .required(
+        "columns", .orderedMap(column),
+        "The columns. Expressions see those of tables that a row belongs to as `customers.id`."),
+    ]
+  }
+
   private static var between: FieldType {
     .object([.required("between", .list(.scalar), "The first and the last, both included.")])
   }
 
-  /// In the order they are made in, and where each of them comes in the table.
-  let columns: [RuleColumn]
-  private let schema: Schema
+  /// The one whose rows are asked for first.
+  let declared: [RuleTable]
+  private let isAlone: Bool
   private let json: JSONValue
 
   package init(_ options: Node, report: inout Diagnostics) {
+    json = (options["tables"] ?? options["columns"])?.json ?? .null
+    isAlone = options["tables"] == nil
+    if let tables = options["tables"] {
+      if let columns = options["columns"] {
+        report.append(
+          .error(
+            "AX0680", at: columns.span, "'columns' and 'tables' are two ways to say it",
+            hint: "move the columns into a table"))
+      }
+      if tables.items.isEmpty {
+        report.append(
+          .error(
+            "AX0642", at: tables.span, "'rules' declares no table",
+            hint: "tables: [{customers: {columns: [{id: {sequence: {}}}]}}]"))
+      }
+      declared = RuleReader.read(tables, report: &report)
+      return
+    }
     var parser = RuleParser()
     parser.read(options["columns"]?.items ?? [], report: &report)
     if parser.columns.isEmpty, !report.hasErrors {
@@ -121,34 +193,65 @@ package struct Rules: Generator {
           "AX0642", at: options.span, "'rules' declares no column",
           hint: "columns: [{id: {sequence: {}}}, {age: {integer: {low: 18, high: 80}}}]"))
     }
-    columns = parser.columns
     let names = options["columns"]?.items.flatMap(\.members).map(\.key) ?? []
-    schema = Schema(names.compactMap { parser.schema[$0] })
-    json = options["columns"]?.json ?? .null
+    declared = [
+      RuleTable(
+        name: "data", span: options.span, columns: parser.columns,
+        schema: Schema(names.compactMap { parser.schema[$0] }))
+    ]
   }
 
-  package var samplingParameters: JSONValue { ["columns": json] }
+  package var samplingParameters: JSONValue { [isAlone ? "columns" : "tables": json] }
+  /// A row of one table stands in rows of others, which would not know of another draw.
+  package var drawsAgain: Bool { isAlone }
+  package var tables: [String] { declared.isEmpty ? ["data"] : declared.map(\.name) }
 
   package func schemas(learned: Schema?, report: inout Diagnostics) -> [String: Schema] {
-    ["data": schema]
+    Dictionary(declared.map { ($0.name, $0.schema) }) { first, _ in first }
   }
 
   package func plan(_ request: SamplingRequest) throws -> GenerationPlan {
+    let sampler = prepared(request)
     var report = Diagnostics()
-    for column in columns { column.checkKeys(rows: request.rows ?? 0, report: &report) }
+    var rows: [Int: Int] = [:]
+    func count(_ index: Int) throws -> Int {
+      if let known = rows[index] { return known }
+      let table = declared[index]
+      let number =
+        if let parent = table.parent {
+          try sampler.total(of: index, parents: count(parent))
+        } else { table.rows ?? request.rows ?? 0 }
+      rows[index] = number
+      return number
+    }
+    let tables = try declared.indices.map { index in
+      let table = declared[index]
+      let number = try count(index)
+      for column in table.columns { column.checkKeys(rows: number, report: &report) }
+      return GenerationPlan.Table(name: table.name, schema: table.schema, rows: number)
+    }
     try report.check()
-    return GenerationPlan(tables: [
-      .init(name: "data", schema: schema, rows: request.rows ?? 0)
-    ])
+    return GenerationPlan(tables: tables)
   }
 
-  package func sampler(_ request: SamplingRequest) throws -> any RowSampler {
-    RuleSampler(columns: columns, schema: schema, random: request.random("rules"))
+  package func sampler(_ request: SamplingRequest) throws -> any RowSampler { prepared(request) }
+
+  private func prepared(_ request: SamplingRequest) -> RuleSampler {
+    RuleSampler(
+      declared,
+      randoms: declared.map { request.random(isAlone ? "rules" : "rules\u{0}\($0.name)") })
   }
 }
 
 extension RuleSampler: RowSampler {
   func sample(_ rows: [Int], of table: String, attempt: Int) throws -> Batch {
-    try sample(rows: rows, attempt: UInt32(truncatingIfNeeded: attempt))
+    guard let index = tables.firstIndex(where: { $0.name == table }) else {
+      throw Diagnostic.error("AX0913", "rows of an unknown table were asked for")
+    }
+    let schema = tables[index].schema
+    let made = try make(
+      index, rows: rows, attempt: UInt32(truncatingIfNeeded: attempt), wanted: Set(schema.names))
+    return Batch(
+      schema: schema, columns: schema.names.compactMap { made[$0] }, rows: rows.count)
   }
 }

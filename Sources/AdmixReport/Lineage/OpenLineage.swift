@@ -446,6 +446,8 @@ package struct OpenLineage {
         let datasets: [[String]]
         switch use.source {
         case .own: datasets = []
+        case .output(let output):
+          datasets = [[Self.namespace, name(stage.name, output), use.column]]
         case .files: datasets = places.map { [$0.namespace, $0.name, use.column] }
         case .input(let role):
           datasets = stage.inputs.filter { $0.role == role }.map {

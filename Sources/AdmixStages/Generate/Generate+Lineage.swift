@@ -51,12 +51,14 @@ extension Generate {
   }
 
   private func use(_ dependency: ColumnDependency) -> ColumnLineage.Use {
-    switch dependency.how {
+    let place = dependency.table.map { ColumnLineage.Source.output($0) } ?? .own
+    return switch dependency.how {
     case .distribution:
       .init(.input("learn"), dependency.column, .aggregation, "learned distribution" + privacyNote)
     case .resampled: .init(.input("learn"), dependency.column, .transformation, "resampled")
-    case .computed: .init(.own, dependency.column, .transformation, "rules")
-    case .decided: .init(.own, dependency.column, .conditional, "rules")
+    case .computed: .init(place, dependency.column, .transformation, "rules")
+    case .decided: .init(place, dependency.column, .conditional, "rules")
+    case .aggregated: .init(place, dependency.column, .aggregation, "rules")
     }
   }
 

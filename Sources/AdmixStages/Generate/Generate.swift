@@ -94,6 +94,15 @@ package struct Generate: StageKind {
           cause: "its rows would be the same without 'learn'",
           hint: "remove 'learn', or choose a generator that learns"))
     }
+    if !generator.drawsAgain {
+      for node in [options["where"], options["keep"]].compactMap({ $0 }) {
+        report.append(
+          .error(
+            "AX0682", at: node.span, "rows of several tables are not drawn again",
+            cause: "a row of one stands in rows of the others",
+            hint: "say it in the columns, with 'bounds', 'when' or an expression"))
+      }
+    }
     if generator is any Simulation {
       refuseRows(options, report: &report)
     } else if rows == nil {
