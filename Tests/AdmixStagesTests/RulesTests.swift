@@ -264,4 +264,159 @@ import Testing
     } catch let problem as Diagnostic { found = problem.code }
     #expect(found == expected)
   }
+
+  /// Numbers that standards and registries give as examples.
+  @Test(
+    "gives identifiers the check characters of their standard",
+    arguments: [
+      ("luhn", "7992739871", "79927398713"), ("luhn", "411111111111111", "4111111111111111"),
+      ("luhn", "49015420323751", "490154203237518"),
+      ("npi", "123456789", "1234567893"), ("gs1", "400638133393", "4006381333931"),
+      ("gs1", "978030640615", "9780306406157"), ("gs1", "03600029145", "036000291452"),
+      ("isbn-10", "030640615", "0306406152"), ("isbn-10", "097522980", "097522980X"),
+      ("iban", "GBWEST12345698765432", "GB82WEST12345698765432"),
+      ("iban", "DE370400440532013000", "DE89370400440532013000"),
+      ("iban", "FR20041010050500013M02606", "FR1420041010050500013M02606"),
+      ("iban", "NO86011117947", "NO9386011117947"),
+      ("mod-97", "7LTWFZYICNSX8D621K", "7LTWFZYICNSX8D621K86"),
+      ("mod-11-2", "0000-0002-1825-009", "0000-0002-1825-0097"),
+      ("mod-11-2", "0000-0002-1694-233", "0000-0002-1694-233X"),
+      ("vin", "1M8GDM9AKP042788", "1M8GDM9AXKP042788"),
+      ("vin", "1111111111111111", "11111111111111111"),
+      ("verhoeff", "236", "2363"), ("verhoeff", "12345", "123451"),
+      ("verhoeff", "142857", "1428570"),
+    ])
+  func checks(name: String, text: String, complete: String) throws {
+    // A pattern that makes this text and no other.
+    let pattern = text.map { $0 == "-" ? "-" : "[\($0)]" }.joined()
+    let batch = try Self.draw("- id: {pattern: {text: '\(pattern)', check: \(name)}}", rows: [4])
+    #expect(try Self.texts(batch, "id") == [complete])
+  }
+
+  @Test(arguments: [
+    ("card", 16), ("ean-13", 13), ("iban", 22), ("{kind: iban, country: GB}", 22),
+    ("{kind: iban, country: FR}", 27), ("icd-10", 5), ("imei", 15), ("isbn-13", 13), ("lei", 20),
+    ("npi", 10), ("orcid", 19), ("phone", 15), ("ssn", 11), ("vin", 17),
+  ])
+  func identifiersHaveTheirLength(kind: String, length: Int) throws {
+    let ids = try Self.texts(
+      Self.draw("- id: {identifier: \(kind)}", rows: Array(0..<300)), "id")
+    #expect(ids.allSatisfy { $0.count == length } && Set(ids).count > 250, "\(ids.prefix(2))")
+    let unique =
+      kind.hasPrefix("{") ? kind.dropLast() + ", unique: true}" : "{kind: \(kind), unique: true}"
+    // Some have more forms than 62 bits count, and say so.
+    if ["card", "imei", "npi", "ssn"].contains(kind) {
+      let all = try Self.texts(
+        Self.draw("- id: {identifier: \(unique)}", rows: Array(0..<20_000)), "id")
+      #expect(Set(all).count == 20_000)
+    }
+  }
+
+  @Test func namesAreManyAndWords() throws {
+    let kinds = ["given", "family", "person", "place", "street", "address", "company"]
+    let batch = try Self.draw(
+      kinds.map { "- \($0): {name: \($0)}" }.joined(separator: "\n"), rows: Array(0..<2_000))
+    for kind in kinds {
+      let names = try Self.texts(batch, kind)
+      #expect(Set(names).count > 1_500, "\(kind)")
+      #expect(names.allSatisfy { $0.count >= 4 && !$0.hasSuffix(" ") })
+    }
+  }
+
+  @Test func timesFollowTheClockAndTheCalendar() throws {
+    let batch = try Self.draw(
+      """
+      - at: {datetime: {between: ['2024-01-01 00:00', '2024-12-31 23:59'], hours: {9-16: 3, 22-1: 1}, weekdays: {mon-fri: 1, sat: 0.5}, months: {dec: 4, else: 1}, holidays: [2024-12-25, 2024-12-26]}}
+      - day: {date: {between: [2024-01-01, 2024-12-31], weekdays: {sat-sun: 1}}}
+      - edge: {datetime: {between: ['2024-03-04 09:30', '2024-03-04 10:29:59'], hours: {9: 1, 10: 3}}}
+      """, rows: Array(0..<20_000))
+    let at = try Self.numbers(batch, "at").compactMap { $0.map { Int64($0) } }
+    #expect(at.count == 20_000)
+    var hours = [Int](repeating: 0, count: 24)
+    var weekdays = [Int](repeating: 0, count: 7)
+    var december = 0
+    for moment in at {
+      let day = CivilDate.day(moment)
+      hours[Int(CivilDate.timeOfDay(moment) / 3_600_000_000)] += 1
+      weekdays[Int((day + 3) % 7)] += 1
+      let parts = CivilDate.parts(Int(day))
+      #expect(!(parts.month == 12 && (25...26).contains(parts.day)))
+      december += parts.month == 12 ? 1 : 0
+    }
+    for (hour, count) in hours.enumerated() {
+      let weight = (9...16).contains(hour) ? 3.0 : hour >= 22 || hour <= 1 ? 1 : 0
+      #expect(abs(Double(count) / 20_000 - weight / 28) < 0.01, "hour \(hour)")
+    }
+    #expect(weekdays[6] == 0 && abs(Double(weekdays[5]) / 20_000 - 0.5 / 5.5) < 0.02)
+    // December has 20 week days without the holidays and 4 Saturdays, four times as dense as the other
+    // 240 week days and 48 Saturdays.
+    #expect(abs(Double(december) / 20_000 - 88.0 / (88 + 264)) < 0.015)
+    let days = try Self.numbers(batch, "day").compactMap { $0.map { Int($0) } }
+    #expect(days.allSatisfy { ($0 + 3) % 7 >= 5 } && Set(days).count == 104)
+    let edge = try Self.numbers(batch, "edge").compactMap { $0 }
+    let ten = 1_709_546_400_000_000.0
+    #expect(edge.allSatisfy { $0 >= ten - 1.8e9 && $0 < ten + 1.8e9 })
+    #expect(abs(Double(edge.count { $0 >= ten }) / 20_000 - 0.75) < 0.02)
+  }
+
+  @Test func plantedPatternsLeaveTheOtherRowsAlone() throws {
+    let columns = """
+      - amount: {lognormal: {mean: 3, sd: 1}, round: 0.01}
+      - hour: {when: [{if: amount > 30, then: {integer: {low: 9, high: 17}}}, {else: {integer: {low: 0, high: 23}}}]}
+      - code: {pattern: '[A-Z]{6}'}
+      """
+    let plain = try Self.draw(columns, rows: Array(0..<40_000))
+    func planted(_ kind: String) throws -> Batch {
+      let lines = """
+        admix: 1
+        name: test
+        stages:
+          made:
+            generate:
+              rows: 10
+              with:
+                rules:
+                  plant:
+                    label: fraud
+                    \(kind)
+                    patterns:
+                      testing: {share: 0.01, set: {amount: {uniform: {low: 0.5, high: 2}}, hour: 3}}
+                      takeover: {share: 0.02, set: {amount: {normal: {mean: 900, sd: 5}}}}
+                  columns:
+        """
+      let text =
+        lines + "\n"
+        + columns.split(separator: "\n").map { "            " + $0 }.joined(separator: "\n")
+      let spec = try SpecCompiler(kinds: [Generate.description]).compile(text: text)
+      let options = try #require(spec.stages.first?.options["with"]?["rules"])
+      var report = Diagnostics()
+      let rules = Rules(options, report: &report)
+      try report.check()
+      let request = SamplingRequest(model: nil, rows: 40_000, seed: 3, salt: "test")
+      return try rules.sampler(request).sample(Array(0..<40_000), of: "data", attempt: 0)
+    }
+    let batch = try planted("kind: pattern")
+    #expect(batch.schema.names == ["amount", "hour", "code", "pattern", "fraud"])
+    #expect(try planted("").schema.names == ["amount", "hour", "code", "fraud"])
+    let fraud = try Self.numbers(batch, "fraud")
+    let pattern = try Self.numbers(batch, "pattern")
+    let categories = try #require(batch.schema["pattern"]?.categories)
+    let amount = try Self.numbers(batch, "amount")
+    let hour = try Self.numbers(batch, "hour")
+    let before = (try Self.numbers(plain, "amount"), try Self.numbers(plain, "hour"))
+    #expect(try Self.texts(batch, "code") == Self.texts(plain, "code"))
+    var counts = [0, 0]
+    for row in 0..<40_000 {
+      guard let kind = pattern[row] else {
+        #expect(fraud[row] == 0 && amount[row] == before.0[row] && hour[row] == before.1[row])
+        continue
+      }
+      #expect(fraud[row] == 1)
+      let isTesting = categories[Int(kind)] == "testing"
+      counts[isTesting ? 0 : 1] += 1
+      let value = try #require(amount[row])
+      #expect(isTesting ? (0.5...2).contains(value) && hour[row] == 3 : value > 850)
+    }
+    #expect(abs(counts[0] - 400) < 80 && abs(counts[1] - 800) < 110)
+  }
 }

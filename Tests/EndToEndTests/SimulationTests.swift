@@ -3,7 +3,7 @@ import AdmixTestSupport
 import Foundation
 import Testing
 
-/// The simulations under `pipelines`, with the built binary in a fresh folder.
+/// The simulations and declared tables under `pipelines`, with the built binary in a fresh folder.
 struct SimulationTests {
   private static let repository = testsFolder.deletingLastPathComponent()
 
@@ -28,7 +28,9 @@ struct SimulationTests {
   }
 
   /// Their own checks pass, one worker gives the bytes of several, and a second run does nothing.
-  @Test(arguments: ["hospital", "market", "traffic"]) func exampleHolds(name: String) throws {
+  @Test(arguments: ["hospital", "market", "retail", "traffic"]) func exampleHolds(name: String)
+    throws
+  {
     let product = try pipeline(name)
     let first = try product.admix("run", "--json")
     #expect(first.code == 0, "\(first.err)")

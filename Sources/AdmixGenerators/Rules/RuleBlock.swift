@@ -77,6 +77,11 @@ struct RuleBlock {
         rows.indices.map {
           min(through, from + Int64((uniform($0, salt: salt) * count).rounded(.down)))
         })
+    case .name(let name):
+      let draw = attempt &* Self.drawsPerAttempt
+      return .texts(rows.map { name.text(random.block(row: UInt64($0), tag: tag, draw: draw)) })
+    case .calendar(let calendar):
+      return .wholes(rows.indices.map { calendar.value(uniform($0, salt: salt)) })
     case .after(let step):
       return .wholes(try later(step))
     case .arrivals(let step):

@@ -14,8 +14,10 @@ struct RuleColumn: Sendable {
     case sequence(start: Int64, step: Int64)
     case uuid
     case pattern(RulePattern, isUnique: Bool)
+    case name(RuleName)
     case dates(from: Int64, through: Int64)
     case datetimes(from: Int64, through: Int64)
+    case calendar(RuleCalendar)
     /// A column plus a positive gap: later by construction.
     case after(Step)
     /// The first of a parent's rows a gap after a time, each further one a gap after the one before.

@@ -38,27 +38,6 @@ extension RuleParser {
     return (.sequence(start: Int64(start?.int ?? 1), step: step), ColumnSchema("", .int))
   }
 
-  func moments(_ kind: String, _ node: Node, report: inout Diagnostics) -> (
-    RuleColumn.Source, ColumnSchema
-  )? {
-    let ends = (node["between"] ?? node).items
-    let values = ends.compactMap { $0.source ?? $0.text }.compactMap {
-      kind == "date" ? CivilDate.days($0).map(Int64.init) : CivilDate.microseconds($0)
-    }
-    guard ends.count == 2, values.count == 2, values[0] <= values[1] else {
-      report.append(
-        .error(
-          "AX0646", at: node.span, "'\(kind)' needs two ends that rise",
-          hint: kind == "date"
-            ? "date: {between: [1940-01-01, 2006-12-31]}"
-            : "datetime: {between: ['2024-01-01T00:00:00', '2024-12-31T23:59:59']}"))
-      return nil
-    }
-    return kind == "date"
-      ? (.dates(from: values[0], through: values[1]), ColumnSchema("", .date))
-      : (.datetimes(from: values[0], through: values[1]), ColumnSchema("", .datetime))
-  }
-
   func after(_ node: Node, report: inout Diagnostics) -> (RuleColumn.Source, ColumnSchema)? {
     guard
       let step = step(

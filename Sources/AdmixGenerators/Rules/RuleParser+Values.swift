@@ -115,20 +115,81 @@ extension RuleParser {
       )
       return nil
     }
-    let span = node["text"]?.span ?? node.span
+    return pattern(
+      text, at: node["text"]?.span ?? node.span,
+      check: node["check"]?.text.flatMap(RuleCheck.init), checkSpan: node["check"]?.span,
+      isUnique: node["unique"]?.bool ?? false, report: &report)
+  }
+
+  private func pattern(
+    _ text: String, at span: SourceSpan, check: RuleCheck?, checkSpan: SourceSpan?, isUnique: Bool,
+    report: inout Diagnostics
+  ) -> (RuleColumn.Source, ColumnSchema)? {
     do {
-      let pattern = try RulePattern(text)
-      let isUnique = node["unique"]?.bool ?? false
+      var pattern = try RulePattern(text)
       if isUnique, pattern.count == nil {
         report.append(
           .error(
             "AX0645", at: span, "a unique pattern makes fewer than 2^62 texts", hint: "shorten it"))
         return nil
       }
+      if let check, let problem = check.problem(with: pattern.positions) {
+        report.append(
+          .error(
+            "AX0645", at: checkSpan ?? span,
+            "the check '\(check.rawValue)' does not fit the pattern",
+            cause: problem, hint: "the pattern is the text without its check characters"))
+        return nil
+      }
+      pattern.check = check
       return (.pattern(pattern, isUnique: isUnique), ColumnSchema("", .text))
     } catch {
       report.append(.error("AX0645", at: span.slice(offset: error.offset), error.fact))
       return nil
     }
+  }
+
+  /// `identifier: iban`, or `{kind: iban, country: FR, unique: true}`.
+  func identifier(_ node: Node, report: inout Diagnostics) -> (RuleColumn.Source, ColumnSchema)? {
+    let name = node.text ?? node["kind"]?.text ?? ""
+    guard let kind = RuleIdentifier.byName[name] else {
+      report.append(
+        .error(
+          "AX0645", at: node["kind"]?.span ?? node.span, "unknown kind of identifier '\(name)'",
+          hint: Spelling.closest(to: name, among: RuleIdentifier.byName.keys).map {
+            "did you mean '\($0)'?"
+          } ?? "one of " + RuleIdentifier.all.map(\.name).joined(separator: ", ")))
+      return nil
+    }
+    var text = kind.pattern
+    if kind.check == .iban {
+      let country = node["country"]?.text ?? "DE"
+      guard let rest = RuleIdentifier.countries[country] else {
+        report.append(
+          .error(
+            "AX0645", at: node["country"]?.span ?? node.span, "no form of '\(country)' is known",
+            hint: "one of " + RuleIdentifier.countries.keys.sorted().joined(separator: ", ")))
+        return nil
+      }
+      text = country + rest
+    } else if let country = node["country"] {
+      report.append(
+        .error("AX0645", at: country.span, "'\(name)' has no country", hint: "remove 'country'"))
+      return nil
+    }
+    return pattern(
+      text, at: node["kind"]?.span ?? node.span, check: kind.check, checkSpan: nil,
+      isUnique: node["unique"]?.bool ?? false, report: &report)
+  }
+
+  func name(_ node: Node, report: inout Diagnostics) -> (RuleColumn.Source, ColumnSchema)? {
+    guard let kind = RuleName(rawValue: node.text ?? "") else {
+      report.append(
+        .error(
+          "AX0645", at: node.span, "unknown kind of name '\(node.text ?? "")'",
+          hint: "one of " + RuleName.allCases.map(\.rawValue).joined(separator: ", ")))
+      return nil
+    }
+    return (.name(kind), ColumnSchema("", .text))
   }
 }

@@ -22,9 +22,9 @@ struct RuleParser {
     var parts = Schema()
   }
 
-  /// - Parameter nodes: one-key maps, column name to declaration.
-  mutating func read(_ nodes: [Node], report: inout Diagnostics) {
-    let order = RuleOrder(nodes.flatMap(\.members), report: &report)
+  /// - Parameter members: column name to declaration.
+  mutating func read(_ members: [Node.Member], report: inout Diagnostics) {
+    let order = RuleOrder(members, report: &report)
     var failed: Set<String> = []
     for item in order.items {
       // What is wrong with a column is said once, not again for those that use it.
@@ -101,11 +101,10 @@ struct RuleParser {
       missingShare: missingShare, span: member.keySpan)
   }
 
-  /// What may stand beside the one key that says where values come from.
-  private static let modifiers: Set<String> = ["round", "bounds", "missing", "role"]
   static let sourceNames =
     [
-      "choice", "constant", "expression", "sequence", "uuid", "pattern", "date", "datetime",
+      "choice", "constant", "expression", "sequence", "uuid", "pattern", "identifier", "name",
+      "date", "datetime",
       "after", "arrivals", "position", "aggregate", "when", "given", "mixture",
     ]
     + Distribution.all.map(\.name)
@@ -120,7 +119,7 @@ struct RuleParser {
     case .list:
       return choice(node, report: &report)
     }
-    let keys = node.members.filter { !Self.modifiers.contains($0.key) }
+    let keys = node.members.filter { !RulePlant.modifiers.contains($0.key) }
     guard let key = keys.first else {
       report.append(
         .error(
@@ -149,6 +148,8 @@ struct RuleParser {
     case "sequence": return sequence(value, report: &report)
     case "uuid": return (.uuid, ColumnSchema("", .text))
     case "pattern": return pattern(value, report: &report)
+    case "identifier": return identifier(value, report: &report)
+    case "name": return self.name(value, report: &report)
     case "date", "datetime": return moments(key.key, value, report: &report)
     case "after": return after(value, report: &report)
     case "arrivals": return arrivals(value, report: &report)

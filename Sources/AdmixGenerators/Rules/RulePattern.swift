@@ -8,6 +8,8 @@ import AdmixModel
 struct RulePattern: Sendable {
   /// The alphabet of every position.
   let positions: [[Unicode.Scalar]]
+  /// What is computed from a text and put into it.
+  var check: RuleCheck?
 
   /// How many texts there are, or nil where that does not fit 62 bits.
   var count: Int? {
@@ -103,7 +105,7 @@ struct RulePattern: Sendable {
     }
     var text = ""
     text.unicodeScalars.append(contentsOf: reversed.reversed())
-    return text
+    return check?.completed(text) ?? text
   }
 
   /// A text with every position drawn by itself.
@@ -114,6 +116,6 @@ struct RulePattern: Sendable {
       text.unicodeScalars.append(
         alphabet[min(alphabet.count - 1, Int(uniform * Double(alphabet.count)))])
     }
-    return text
+    return check?.completed(text) ?? text
   }
 }

@@ -6,6 +6,10 @@ import AdmixSpec
 struct RuleReader {
   private let members: [Node.Member]
   private(set) var tables: [RuleTable] = []
+  /// By table, with what is planted.
+  private var columns: [[Node.Member]] = []
+  /// By table, the names of the columns it shows.
+  private var shown: [[String]] = []
   private var parsers: [RuleParser] = []
   /// Of how many rows a table's parent rows have: what they see is above the table only.
   private var counters: [RuleParser] = []
@@ -17,7 +21,11 @@ struct RuleReader {
     reader.declare(&found)
     if !found.hasErrors { reader.readColumns(&found) }
     report.append(contentsOf: found)
-    return found.hasErrors ? [] : reader.tables
+    if !found.hasErrors { return reader.tables }
+    // Which tables there are is known; of their columns nothing is said that may be wrong.
+    return reader.tables.map {
+      RuleTable(name: $0.name, span: $0.span, columns: [], schema: Schema())
+    }
   }
 
   private init(_ members: [Node.Member]) { self.members = members }
@@ -181,6 +189,13 @@ struct RuleReader {
   }
 
   private mutating func readColumns(_ report: inout Diagnostics) {
+    for member in members {
+      let made = RulePlant.columns(
+        member.value["columns"]?.items.flatMap(\.members) ?? [], member.value["plant"],
+        report: &report)
+      columns.append(made.columns)
+      shown.append(made.columns.map(\.key).filter { !made.hidden.contains($0) })
+    }
     var items: [RuleOrder.Item] = []
     var places: [String: Place] = [:]
     for (index, member) in members.enumerated() {
@@ -192,12 +207,11 @@ struct RuleReader {
             uses: keys(RuleOrder.names(in: count), of: index)))
         places[key] = Place(table: index, isCount: true)
       }
-      let columns = member.value["columns"]?.items.flatMap(\.members) ?? []
-      if columns.isEmpty {
+      if columns[index].isEmpty {
         report.append(
           .error("AX0642", at: member.keySpan, "table '\(member.key)' declares no column"))
       }
-      for column in columns {
+      for column in columns[index] {
         if tables[index].seen[String(column.key.prefix { $0 != "." })] != nil,
           column.key.contains(".")
         {
@@ -232,11 +246,10 @@ struct RuleReader {
         continue
       }
     }
-    for (index, member) in members.enumerated() {
+    for index in tables.indices {
       tables[index].columns = parsers[index].columns
-      let names = member.value["columns"]?.items.flatMap(\.members).map(\.key) ?? []
       tables[index].schema = Schema(
-        names.compactMap { name in
+        shown[index].compactMap { name in
           parsers[index].columns.first { $0.schema.name == name }?.schema
         })
     }
@@ -247,7 +260,7 @@ struct RuleReader {
 
   /// What names in a table's declarations stand for, as keys of the order.
   private func keys(_ names: Set<String>, of index: Int) -> Set<String> {
-    let own = Set(members[index].value["columns"]?.items.flatMap(\.members).map(\.key) ?? [])
+    let own = Set(columns[index].map(\.key))
     var keys: Set<String> = []
     for name in names {
       let isPart = name.hasPrefix(RuleOrder.partMark)

@@ -63,7 +63,8 @@ extension RuleColumn.Source {
       }
     case .mixture(let sources, _):
       for source in sources { source.collect(&found) }
-    case .choice, .constant, .sequence, .uuid, .pattern, .dates, .datetimes, .position:
+    case .choice, .constant, .sequence, .uuid, .pattern, .dates, .datetimes, .position, .name,
+      .calendar:
       break
     }
   }

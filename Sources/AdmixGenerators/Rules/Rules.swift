@@ -13,6 +13,7 @@ package struct Rules: Generator {
         "columns", .orderedMap(column),
         "The columns in order. Expressions may use any other column, as long as there is no circle."
       ),
+      .optional("plant", .object(RulePlant.fields), plantSummary),
       .optional(
         "tables", .orderedMap(.object(table)),
         "In place of `columns`: several tables whose rows belong to each other. The first has as many rows as the stage says."
@@ -64,12 +65,39 @@ package struct Rules: Generator {
         .oneOf([
           .object([
             .required("text", .text, "Characters, `[A-Z]` sets, `\\d`, and `{n}` repetitions."),
+            .optional(
+              "check", .choice(RuleCheck.allCases.map(\.rawValue)),
+              "Check characters, put where they belong; the text is what they are computed from."),
             .optional("unique", .bool, "No text comes twice."),
           ]), .text,
         ]), "A text of fixed length, such as `[A-Z]{3}-[0-9]{6}`."),
-      .optional("date", .oneOf([between, .list(.scalar)]), "Every day between the ends alike."),
       .optional(
-        "datetime", .oneOf([between, .list(.scalar)]), "Every moment between the ends alike."),
+        "identifier",
+        .oneOf([
+          .object([
+            .required(
+              "kind", .text,
+              RuleIdentifier.all.map {
+                "`\($0.name)`" + ($0.summary.isEmpty ? "" : " (\($0.summary))")
+              }.joined(separator: ", ") + "."),
+            .optional(
+              "country", .text,
+              "Of an IBAN, DE unless given: "
+                + RuleIdentifier.countries.keys.sorted().joined(separator: ", ") + "."),
+            .optional("unique", .bool, "None comes twice."),
+          ]), .text,
+        ]),
+        "An identifier that people know, with its check characters; where there is one, of a range that nobody is given."
+      ),
+      .optional(
+        "name", .choice(RuleName.allCases.map(\.rawValue)),
+        "A name made of syllables, of no language and nobody's by intention."),
+      .optional(
+        "date", .oneOf([between(hours: false), .list(.scalar)]),
+        "A day between the ends, all alike or by weights."),
+      .optional(
+        "datetime", .oneOf([between(hours: true), .list(.scalar)]),
+        "A moment between the ends, all alike or by weights."),
       .optional(
         "after",
         .object([
@@ -129,6 +157,9 @@ package struct Rules: Generator {
     return .oneOf([.object(sources + distributions + modifiers), .list(.scalar), .scalar])
   }
 
+  private static let plantSummary =
+    "Rare patterns that are put into rows on purpose, such as fraud, with a column that says where."
+
   private static var table: [Field] {
     [
       .optional("per", .text, "The table to whose rows these belong; `count` of them to each."),
@@ -154,27 +185,44 @@ package struct Rules: Generator {
       .required(
         "columns", .orderedMap(column),
         "The columns. Expressions see those of tables that a row belongs to as `customers.id`."),
+      .optional("plant", .object(RulePlant.fields), plantSummary),
     ]
   }
 
-  private static var between: FieldType {
-    .object([.required("between", .list(.scalar), "The first and the last, both included.")])
+  private static func between(hours: Bool) -> FieldType {
+    let weights = FieldType.map(.number(0...1e12))
+    return .object(
+      [.required("between", .list(.scalar), "The first and the last, both included.")]
+        + (hours
+          ? [
+            .optional(
+              "hours", weights,
+              "Weights of hours of the day, as `{9-17: 5, 18-22: 1}`, both ends included; those not named have that of `else`, 0 unless given."
+            )
+          ] : [])
+        + [
+          .optional("weekdays", weights, "Weights of days, as `{mon-fri: 1, sat: 0.3}`."),
+          .optional("months", weights, "Weights of months, as `{dec: 3, else: 1}`."),
+          .optional("holidays", .list(.scalar), "Days that are never drawn."),
+        ])
   }
 
   /// The one whose rows are asked for first.
   let declared: [RuleTable]
   private let isAlone: Bool
-  private let json: JSONValue
+  private let parameters: [String: JSONValue]
 
   package init(_ options: Node, report: inout Diagnostics) {
-    json = (options["tables"] ?? options["columns"])?.json ?? .null
     isAlone = options["tables"] == nil
+    parameters = Dictionary(
+      ["columns", "tables", "plant"].compactMap { name in options[name].map { (name, $0.json) } }
+    ) { $1 }
     if let tables = options["tables"] {
-      if let columns = options["columns"] {
+      if let columns = options["columns"] ?? options["plant"] {
         report.append(
           .error(
-            "AX0680", at: columns.span, "'columns' and 'tables' are two ways to say it",
-            hint: "move the columns into a table"))
+            "AX0680", at: columns.span, "'tables' have columns and what is planted of their own",
+            hint: "move this into a table"))
       }
       if tables.items.isEmpty {
         report.append(
@@ -186,14 +234,16 @@ package struct Rules: Generator {
       return
     }
     var parser = RuleParser()
-    parser.read(options["columns"]?.items ?? [], report: &report)
+    let (columns, hidden) = RulePlant.columns(
+      options["columns"]?.items.flatMap(\.members) ?? [], options["plant"], report: &report)
+    parser.read(columns, report: &report)
     if parser.columns.isEmpty, !report.hasErrors {
       report.append(
         .error(
           "AX0642", at: options.span, "'rules' declares no column",
           hint: "columns: [{id: {sequence: {}}}, {age: {integer: {low: 18, high: 80}}}]"))
     }
-    let names = options["columns"]?.items.flatMap(\.members).map(\.key) ?? []
+    let names = columns.map(\.key).filter { !hidden.contains($0) }
     declared = [
       RuleTable(
         name: "data", span: options.span, columns: parser.columns,
@@ -201,13 +251,13 @@ package struct Rules: Generator {
     ]
   }
 
-  package var samplingParameters: JSONValue { [isAlone ? "columns" : "tables": json] }
+  package var samplingParameters: JSONValue { .object(parameters) }
   /// A row of one table stands in rows of others, which would not know of another draw.
   package var drawsAgain: Bool { isAlone }
   package var tables: [String] { declared.isEmpty ? ["data"] : declared.map(\.name) }
 
   package func schemas(learned: Schema?, report: inout Diagnostics) -> [String: Schema] {
-    Dictionary(declared.map { ($0.name, $0.schema) }) { first, _ in first }
+    Dictionary(declared.filter { !$0.schema.columns.isEmpty }.map { ($0.name, $0.schema) }) { $1 }
   }
 
   package func plan(_ request: SamplingRequest) throws -> GenerationPlan {

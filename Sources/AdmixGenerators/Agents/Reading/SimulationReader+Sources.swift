@@ -90,7 +90,7 @@ extension SimulationReader {
     members.append(.init(key: key, keySpan: node.span, value: node))
     var rules = RuleParser()
     var found = Diagnostics()
-    rules.read([Node(.map(members), at: node.span)], report: &found)
+    rules.read(members, report: &found)
     report.append(contentsOf: found)
     guard !found.hasErrors, let column = rules.columns.first(where: { $0.schema.name == key })
     else { return nil }
