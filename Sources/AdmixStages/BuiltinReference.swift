@@ -79,24 +79,30 @@ package enum BuiltinReference {
       | --- | --- | --- | --- | --- | --- |
 
       """
-    for metric in FairnessMetrics.all {
-      let best =
-        switch metric.better {
-        case .zero: "0"
-        case .one: "1"
-        case .lower: "low"
-        case .higher: "high"
-        }
-      text += Reference.row([
-        "`\(metric.name)`", "\(metric.title). \(metric.summary)", metric.formula, metric.range,
-        best,
-        metric.source,
-      ])
-    }
+    text += rows(FairnessMetrics.all)
     text += """
 
       In the formulas n is a number of rows, q a rate of the positive label, P a distribution of labels, d the
       group compared and a the others or the reference group.
+
+      ## Of decisions and models
+
+      Fairness stages with `prediction` or `models` measure these as well, each for the columns of a view. Before
+      the name stands whose decisions: `prediction.equalized_odds_difference(sex)`, or the model that learned from
+      the measured dataset, `logistic.equalized_odds_difference(sex)`; with `against.`, `change.` or
+      `parts.STAGE.` after it from which dataset: `logistic.against.equalized_odds_difference(sex)`. Models are
+      tested on the holdout, whatever they learned from.
+
+      | metric | | formula | range | best | from |
+      | --- | --- | --- | --- | --- | --- |
+
+      """
+    text += rows(OutcomeMetrics.all + ScoreMetrics.all)
+    text += """
+
+      In the formulas p is a rate of good decisions, TPR, FPR, FNR, PPV, FOR, FDR, ACC and ERR are the rates of
+      the confusion matrix, n_1 and p_1 numbers of good outcomes and decisions, y an outcome, s a score. A group
+      in which a rate is a share of nothing is left out, which is said, and never counts as 0.
 
       ## Of validate stages
 
@@ -108,6 +114,22 @@ package enum BuiltinReference {
       text += Reference.row(["`\(metric.name)`", metric.summary, metric.range, metric.best])
     }
     return Reference.Page("metrics", text)
+  }
+
+  private static func rows(_ metrics: [MetricDescriptor]) -> String {
+    metrics.map { metric in
+      let best =
+        switch metric.better {
+        case .zero: "0"
+        case .one: "1"
+        case .lower: "low"
+        case .higher: "high"
+        }
+      return Reference.row([
+        "`\(metric.name)`", "\(metric.title). \(metric.summary)", metric.formula, metric.range,
+        best, metric.source,
+      ])
+    }.joined()
   }
 
   private static var expressions: Reference.Page {

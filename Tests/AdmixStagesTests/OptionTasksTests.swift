@@ -73,6 +73,18 @@ import Testing
         ("label", "{column: g, positive: x}"), ("protected", "[g]"), ("conditional", "[g]"),
         ("reference", "{k: a}"), ("min_support", "2"),
         ("gates", "[warn: disparate_impact(k) < 0.1]"),
+        ("prediction", "{column: g, positive: x}"),
+      ]),
+    Case(
+      kind: Fairness.self, roles: ["of": "rows", "against": "more", "holdout": "more"],
+      options: [
+        "of": "rows", "against": "more", "holdout": "more",
+        "label": "{column: y, positive: 'yes'}", "protected": "[k]", "models": "[logistic]",
+        "prediction": "{column: g, positive: x}",
+      ],
+      edits: [
+        ("models", "[logistic, xgboost]"), ("learn_rows", "100"), ("protected", "[n]"),
+        ("label", "{column: y, positive: 'no'}"), ("reference", "{k: a}"),
       ]),
     Case(
       kind: Validate.self, roles: ["of": "mixed", "reference": "rows", "holdout": "more"],

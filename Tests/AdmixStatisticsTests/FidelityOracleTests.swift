@@ -268,7 +268,7 @@ private let ownAnswers: [String: Double?] = [
     })
   let (real, holdout) = (try #require(tables["real"]), try #require(tables["holdout"]))
   let (encoding, reason) = FeatureEncoding.fit(
-    real, columns: compared(real), target: "income", positive: "yes")
+    real, columns: compared(real), target: "income", positive: ["yes"])
   let features = try #require(encoding, "\(reason)")
   let test = features.encode(holdout)
   var checked = 0

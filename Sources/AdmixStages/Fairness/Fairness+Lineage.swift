@@ -13,6 +13,22 @@ extension Fairness {
         + (inputs[role]?[Schema.originSource] == nil
           ? [] : [.init(.input(role), Schema.originSource, .groupBy, "parts")])
     }
-    return ColumnLineage(["report": .init(whole: reads)])
+    let decided = (options.prediction.map { [$0.column, $0.score].compactMap { $0 } } ?? []).flatMap
+    {
+      column in
+      ["of", "against"].filter { inputs[$0]?[column.name] != nil }.map {
+        ColumnLineage.Use(.input($0), column.name, .aggregation, "decisions")
+      }
+    }
+    // Models learn from whatever columns the datasets share.
+    let learned =
+      options.models.isEmpty
+      ? []
+      : ["of", "against", "holdout"].flatMap { role in
+        (inputs[role]?.names ?? []).filter { !Schema.isOrigin($0) }.map {
+          ColumnLineage.Use(.input(role), $0, .aggregation, "models")
+        }
+      }
+    return ColumnLineage(["report": .init(whole: reads + decided + learned)])
   }
 }

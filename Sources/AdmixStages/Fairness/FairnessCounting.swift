@@ -14,7 +14,7 @@ struct FairnessCounting: Sendable {
   /// The columns of each table, the origin's first where there is one, so that every figure of the
   /// whole can be had for its parts as well.
   let tables: [[String]]
-  private let hasOrigin: Bool
+  let hasOrigin: Bool
 
   init(role: String, name: String, manifest: DatasetManifest, options: FairnessStageOptions) {
     self.role = role
@@ -54,6 +54,15 @@ struct FairnessCounting: Sendable {
     let schema = try CanonicalJSON.decode(Schema.self, from: CanonicalJSON.encode(value))
     let batch = try task.artifacts.batch(partition, shape: schema)
     try task.checkCancellation()
+    let coded = try Self.coded(batch, options)
+    let counted = try tables.map { try Self.counted($0, coded, options) }
+    task.progress(rows: batch.rows)
+    return TaskOutputs(["counts": [try task.artifacts.publish(counted, kind: .statistics)]])
+  }
+
+  /// All columns of a batch as codes.
+  static func coded(_ batch: Batch, _ options: FairnessStageOptions) throws -> [String: CodedColumn]
+  {
     var coded: [String: CodedColumn] = [:]
     for (column, values) in zip(batch.schema.columns, batch.columns) {
       do throws(CodedColumn.Refusal) {
@@ -69,15 +78,16 @@ struct FairnessCounting: Sendable {
         }
       }
     }
-    var counted: [CountTable] = []
-    for names in tables {
-      guard let table = GroupCounter.count(names, coded) else {
-        throw TaskFailure(tooMany(names.filter { !Schema.isOrigin($0) }, options))
-      }
-      counted.append(table)
+    return coded
+  }
+
+  static func counted(
+    _ names: [String], _ coded: [String: CodedColumn], _ options: FairnessStageOptions
+  ) throws -> CountTable {
+    guard let table = GroupCounter.count(names, coded) else {
+      throw TaskFailure(tooMany(names.filter { !Schema.isOrigin($0) }, options))
     }
-    task.progress(rows: batch.rows)
-    return TaskOutputs(["counts": [try task.artifacts.publish(counted, kind: .statistics)]])
+    return table
   }
 
   private static func tooMany(_ columns: [String], _ options: FairnessStageOptions) -> Diagnostic {

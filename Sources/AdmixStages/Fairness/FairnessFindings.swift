@@ -30,8 +30,11 @@ struct FairnessFindings: Sendable {
   /// By the name that gates use.
   private(set) var metrics: [String: Measurement] = [:]
   private(set) var warnings: [Diagnostic] = []
+  private(set) var decisions: [DecisionFindings] = []
   let positiveName: String
   let label: String
+  /// The groups that others are compared with, as their columns spell them.
+  private let reference: [String: String]
 
   typealias Measurement = AdmixModel.Measurement
 }
@@ -44,6 +47,7 @@ extension FairnessFindings {
     let positive = try Self.positive(datasets, options, schema)
     var options = options
     options.figures.reference = try Self.reference(datasets, options, schema)
+    reference = options.figures.reference
     label = options.label.name
     positiveName =
       "\(options.label.name) "
@@ -104,6 +108,14 @@ extension FairnessFindings {
     self.views = views
     addChanges(options)
     warn(options, schema)
+  }
+
+  /// Adds what was decided about people.
+  mutating func add(_ decisions: [DecisionFindings], _ options: FairnessStageOptions) {
+    self.decisions = decisions
+    var options = options
+    options.figures.reference = reference
+    for found in decisions { metrics.merge(found.measured(options)) { $1 } }
   }
 
   /// The values a column has in any of the datasets, in one order.
@@ -199,12 +211,7 @@ extension FairnessFindings {
   private mutating func addChanges(_ options: FairnessStageOptions) {
     for metric in FairnessMetrics.all {
       for view in options.views {
-        let lists: [[String]] =
-          switch metric.computation {
-          case .groups: [view.names]
-          case .strata: options.conditional.map { view.names + [$0.name] }
-          }
-        for columns in lists {
+        for columns in metric.columns(view.names, within: options.conditional.map(\.name)) {
           let own = metrics[FairnessStageOptions.name(metric.name, columns)]
           let before = FairnessStageOptions.name(metric.name, columns, prefix: "against")
           guard let own, let other = metrics[before] else { continue }

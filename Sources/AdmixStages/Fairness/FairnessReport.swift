@@ -8,9 +8,9 @@ struct FairnessReport: Sendable {
   private let title: String
 
   /// More groups than this make a chart that nobody can read; the tables have them all.
-  private static let mostBars = 24
+  static let mostBars = 24
   /// Nobody reads more rows, and every one of them is carried in the report.
-  private static let mostGroups = 1_000
+  static let mostGroups = 1_000
 
   init(_ findings: FairnessFindings, _ options: FairnessStageOptions, title: String) {
     self.findings = findings
@@ -24,6 +24,11 @@ struct FairnessReport: Sendable {
       sections.append(rates(view))
       sections.append(gaps(view, metrics))
       sections += view.conditional.map { conditional($0, view) }
+    }
+    for decisions in findings.decisions {
+      for (number, view) in options.views.enumerated() {
+        sections += DecisionReport(decisions, number, view.names, options, self).sections(metrics)
+      }
     }
     return CheckReport(
       title: "Fairness: \(title)", summary: summary(metrics), metrics: metrics, sections: sections)
@@ -217,37 +222,49 @@ struct FairnessReport: Sendable {
   private func gaps(_ view: FairnessFindings.View, _ metrics: [String: Measurement])
     -> CheckReport.Section
   {
+    CheckReport.Section(
+      title: "Gaps between groups of \(view.title)", text: guide(view),
+      tables: [
+        gaps(
+          FairnessMetrics.all, view.names, view.members.map { ($0.title, $0.prefix) },
+          isCompared: view.compared != nil, metrics)
+      ])
+  }
+
+  /// A row for each metric, a column for each member, and what is to be said of it.
+  ///
+  /// - Parameter decider: what stands before the names of the metrics.
+  func gaps(
+    _ all: [MetricDescriptor], _ view: [String], _ members: [(title: String, prefix: String?)],
+    isCompared: Bool, decider: String? = nil, _ metrics: [String: Measurement]
+  ) -> CheckReport.Table {
+    func figure(_ metric: MetricDescriptor, _ columns: [String], _ prefix: String?) -> Measurement?
+    {
+      let whole = decider.map { DecisionFindings.prefix($0, prefix) } ?? prefix
+      return metrics[FairnessStageOptions.name(metric.name, columns, prefix: whole)]
+    }
     var rows: [[CheckReport.Cell]] = []
-    for metric in FairnessMetrics.all {
-      let lists: [[String]] =
-        switch metric.computation {
-        case .groups: [view.names]
-        case .strata: options.conditional.map { view.names + [$0.name] }
-        }
-      for columns in lists {
+    for metric in all {
+      for columns in metric.columns(view, within: options.conditional.map(\.name)) {
         var row: [CheckReport.Cell] = [
           .text(
-            metric.title
-              + (columns.count > view.names.count ? " within \(columns.last ?? "")" : ""))
+            metric.title + (columns.count > view.count ? " within \(columns.last ?? "")" : ""))
         ]
-        for member in view.members {
-          let name = FairnessStageOptions.name(metric.name, columns, prefix: member.prefix)
-          row.append(.measurement(metrics[name] ?? .undefined("not computed")))
+        for member in members {
+          row.append(
+            .measurement(figure(metric, columns, member.prefix) ?? .undefined("not computed")))
         }
-        let own = metrics[FairnessStageOptions.name(metric.name, columns)]
-        let before = metrics[FairnessStageOptions.name(metric.name, columns, prefix: "against")]
-        row.append(.text(verdict(metric, own, before)))
+        row.append(
+          .text(verdict(metric, figure(metric, columns, nil), figure(metric, columns, "against"))))
         rows.append(row)
       }
     }
-    var columns = ["Metric"] + view.members.map(\.title) + [view.compared == nil ? "" : "Disparity"]
+    var columns = ["Metric"] + members.map(\.title) + [isCompared ? "Disparity" : ""]
     if columns.last == "", rows.allSatisfy({ $0.last == .text("") }) {
       columns.removeLast()
       rows = rows.map { $0.dropLast() }
     }
-    return CheckReport.Section(
-      title: "Gaps between groups of \(view.title)", text: guide(view),
-      tables: [.init(columns: columns, rows: rows)])
+    return .init(columns: columns, rows: rows)
   }
 
   /// Who is at the extremes, and what each figure means.
@@ -257,9 +274,21 @@ struct FairnessReport: Sendable {
       return
         "\(member.title): the highest rate has \(Self.rate(high)), the lowest \(Self.rate(low))."
     }
+    lines += Self.guide(
+      FairnessMetrics.all.filter {
+        !$0.columns(view.names, within: options.conditional.map(\.name)).isEmpty
+      })
+    if let other = view.compared, let own = view.measured {
+      lines.append(Self.disparity(own.title, other.title))
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// What each figure means.
+  static func guide(_ metrics: [MetricDescriptor]) -> [String] {
+    var lines: [String] = []
     var said: Set<String> = []
-    for metric in FairnessMetrics.all {
-      if case .strata = metric.computation, options.conditional.isEmpty { continue }
+    for metric in metrics {
       let equal =
         switch metric.better {
         case .zero: ", 0 is equality"
@@ -271,12 +300,11 @@ struct FairnessReport: Sendable {
       if said.insert(metric.summary).inserted { line += " " + metric.summary }
       lines.append(line)
     }
-    if let other = view.compared, let own = view.measured {
-      lines.append(
-        "Disparity: whether the figure is further from equality in \(own.title) than in \(other.title) (amplified) or nearer (reduced); 'no clear change' where the 95 % interval of the change, taking the two as independent samples, holds 0. Figures without an interval are compared as they are: untested."
-      )
-    }
-    return lines.joined(separator: "\n")
+    return lines
+  }
+
+  static func disparity(_ own: String, _ other: String) -> String {
+    "Disparity: whether the figure is further from equality in \(own) than in \(other) (amplified) or nearer (reduced); 'no clear change' where the 95 % interval of the change, taking the two as independent samples, holds 0. Figures without an interval are compared as they are: untested."
   }
 
   private func verdict(_ metric: MetricDescriptor, _ own: Measurement?, _ before: Measurement?)

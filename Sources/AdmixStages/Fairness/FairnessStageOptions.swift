@@ -25,6 +25,18 @@ struct FairnessStageOptions: Sendable {
   /// The values of `reference`, in the spellings that a column could hold them in.
   var references: [(column: String, spellings: [String], span: SourceSpan)]
   var hasAgainst: Bool
+  /// What was decided about people, where the dataset says it.
+  var prediction: Prediction?
+  /// Models that learn from the datasets, and are tested on the holdout.
+  var models: [String]
+  var learnRows: Int
+
+  struct Prediction: Sendable {
+    var column: Named
+    /// The good decisions, each in the spellings that a column could hold it in.
+    var positive: [(spellings: [String], span: SourceSpan)]
+    var score: Named?
+  }
 
   init(_ options: OptionValues, report: inout Diagnostics) {
     func named(_ node: Node) -> Named {
@@ -47,10 +59,44 @@ struct FairnessStageOptions: Sendable {
       minSupport: options["min_support"]?.int ?? 30,
       reference: Dictionary(references.map { ($0.column, $0.spellings.first ?? "") }) { $1 })
     hasAgainst = options["against"] != nil
+    models = (options["models"]?.items ?? []).compactMap(\.text)
+    learnRows = options["learn_rows"]?.int ?? 50_000
+    if let node = options["prediction"] {
+      let given = node["positive"].map { $0.items.isEmpty ? [$0] : $0.items }
+      prediction = Prediction(
+        column: named(node["column"] ?? node),
+        positive: given.map { $0.map { (Self.spellings($0), $0.span) } } ?? positive,
+        score: node["score"].map(named))
+    }
     check(options, &report)
   }
 
+  /// The good outcomes in every spelling.
+  var everyPositive: [String] { positive.flatMap(\.spellings) }
+
   private func check(_ options: OptionValues, _ report: inout Diagnostics) {
+    if !models.isEmpty, options["holdout"] == nil {
+      report.append(
+        .error(
+          "AX0790", at: options["models"]?.span ?? options.span, "'models' needs 'holdout:'",
+          cause: "a model is judged by people that it has not learned from",
+          hint: "split the real data, and name the part that nothing learns from"))
+    }
+    if let holdout = options["holdout"], models.isEmpty {
+      report.append(
+        .error(
+          "AX0790", at: holdout.span, "'holdout' is for 'models'", hint: "models: logistic"))
+    }
+    if let prediction {
+      for column in [prediction.column, prediction.score].compactMap({ $0 })
+      where column.name == label.name || views.contains(where: { $0.names.contains(column.name) }) {
+        report.append(
+          .error(
+            "AX0791", at: column.span,
+            "'\(column.name)' is \(column.name == label.name ? "the label" : "protected"), and no decision"
+          ))
+      }
+    }
     if views.isEmpty {
       report.append(
         .error(
@@ -134,9 +180,51 @@ struct FairnessStageOptions: Sendable {
     }
   }
 
+  /// The column of decisions, as far as the schema says.
+  func checkPrediction(_ schema: Schema, report: inout Diagnostics) {
+    guard let prediction else { return }
+    for column in [prediction.column, prediction.score].compactMap({ $0 })
+    where schema[column.name] == nil {
+      let near = Spelling.closest(to: column.name, among: schema.names)
+      report.append(
+        .error(
+          "AX0791", at: column.span, "the dataset of 'of' has no column '\(column.name)'",
+          hint: near.map { "did you mean '\($0)'?" }))
+    }
+    if let type = schema[prediction.column.name]?.type,
+      type == .double || type == .date || type == .datetime
+    {
+      report.append(
+        .error(
+          "AX0791", at: prediction.column.span,
+          "'\(prediction.column.name)' is of type \(type.rawValue), which has no decisions",
+          cause: "a decision is one of a few values, such as true and false",
+          hint: type == .double
+            ? "name a score as 'score:', and derive the decision from it with 'transform'" : nil))
+    }
+    if let score = prediction.score, let type = schema[score.name]?.type, type != .double,
+      type != .int
+    {
+      report.append(
+        .error(
+          "AX0791", at: score.span, "'\(score.name)' is of type \(type.rawValue), and no score",
+          cause: "a score is a number from 0 to 1"))
+    }
+  }
+
+  /// The names of decisions: `prediction`, and the models'.
+  var deciders: [(name: String, metrics: [MetricDescriptor])] {
+    let scored = OutcomeMetrics.all + ScoreMetrics.all
+    return
+      (prediction.map { [("prediction", $0.score == nil ? OutcomeMetrics.all : scored)] } ?? [])
+      + models.map { ($0, scored) }
+  }
+
   /// Where a column is named.
   func span(of column: String) -> SourceSpan {
-    (views.flatMap(\.columns) + conditional).first { $0.name == column }?.span ?? label.span
+    (views.flatMap(\.columns) + conditional
+      + [prediction?.column, prediction?.score].compactMap { $0 })
+      .first { $0.name == column }?.span ?? label.span
   }
 
   // MARK: Names
@@ -163,12 +251,7 @@ struct FairnessStageOptions: Sendable {
     var names: [String] = []
     for metric in FairnessMetrics.all {
       for view in views {
-        let columns: [[String]]
-        switch metric.computation {
-        case .groups: columns = [view.names]
-        case .strata: columns = conditional.map { view.names + [$0.name] }
-        }
-        for list in columns {
+        for list in metric.columns(view.names, within: conditional.map(\.name)) {
           let own = Self.name(metric.name, list)
           names.append(own)
           if hasAgainst {
@@ -176,6 +259,19 @@ struct FairnessStageOptions: Sendable {
             names.append(Self.name(metric.name, list, prefix: "change"))
           }
           names += asked.filter { $0.hasPrefix("parts.") && $0.hasSuffix(".\(own)") }
+        }
+      }
+    }
+    for (decider, metrics) in deciders {
+      for metric in metrics {
+        for view in views {
+          let own = Self.name(metric.name, view.names)
+          for prefix in [nil] + (hasAgainst ? ["against", "change"] : []) {
+            names.append(
+              Self.name(
+                metric.name, view.names, prefix: DecisionFindings.prefix(decider, prefix)))
+          }
+          names += asked.filter { $0.hasPrefix("\(decider).parts.") && $0.hasSuffix(".\(own)") }
         }
       }
     }

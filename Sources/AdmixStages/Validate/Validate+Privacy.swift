@@ -33,16 +33,9 @@ extension ValidateFrame {
     _ manifest: DatasetManifest, _ columns: [ComparedColumn], rows: Int, onlySynthetic: Bool,
     purpose: String
   ) throws -> TaskRequest {
-    TaskRequest(
-      step: "sample",
-      parameters: .object([
-        "schema": try Self.parameter(
-          manifest.schema, names(columns, withOrigins: onlySynthetic)),
-        "origins": onlySynthetic ? originsParameter : .null,
-        "rows": JSONValue(rows),
-        // As text: a seed may be greater than JSON's numbers.
-        "seed": .string(String(stage.seed)), "salt": .string("\(stage.salt)/\(purpose)"),
-      ]), inputs: ["partitions": manifest.partitions], expectedRows: manifest.rows)
+    try RowSample.request(
+      manifest, names(columns, withOrigins: onlySynthetic), rows: rows,
+      origins: onlySynthetic ? origins : nil, stage, purpose: purpose)
   }
 }
 
@@ -296,53 +289,6 @@ extension Validate {
         ? "distances unknown (\(share.reason ?? "not computed"))"
         : "\(Self.words(share)) of synthetic rows lie closer to the reference than to the holdout (a screen)"
     )
-  }
-
-  /// Takes the rows with the smallest random numbers: the same ones however the dataset is cut.
-  func performSample(_ task: any TaskContext) throws -> TaskOutputs {
-    let schema = try task.parameter(Schema.self, "schema")
-    let origins = task.request.parameters["origins"]?.array?.compactMap(\.string)
-    let wanted = task.request.parameters["rows"]?.int ?? 0
-    let source = RandomSource(
-      seed: UInt64(task.request.parameters["seed"]?.string ?? "") ?? 0,
-      salt: task.request.parameters["salt"]?.string ?? "")
-    let tag = RandomSource.tag("sample")
-    let partitions = task.request.inputs["partitions"] ?? []
-
-    var candidates: [(bits: UInt64, partition: Int, row: Int)] = []
-    var offset = 0
-    for (index, partition) in partitions.enumerated() {
-      let rows: [Int]
-      if let origins {
-        let batch = try task.artifacts.batch(
-          partition, schema: schema, columns: [Schema.originSource])
-        rows = batch.rows(from: origins)
-      } else {
-        rows = Array(0..<(partition.rows ?? 0))
-      }
-      for row in rows {
-        candidates.append((source.bits(row: UInt64(offset + row), tag: tag), index, row))
-      }
-      offset += partition.rows ?? 0
-      if candidates.count > wanted {
-        candidates.sort { ($0.bits, $0.partition, $0.row) < ($1.bits, $1.partition, $1.row) }
-        candidates.removeLast(candidates.count - wanted)
-      }
-      try task.checkCancellation()
-    }
-    candidates.sort { ($0.partition, $0.row) < ($1.partition, $1.row) }
-    let names = schema.names.filter { origins == nil || !Schema.isOrigin($0) }
-    let kept = Schema(names.compactMap { schema[$0] })
-    var batches: [Batch] = []
-    for (index, partition) in partitions.enumerated() {
-      let rows = candidates.filter { $0.partition == index }.map(\.row)
-      if rows.isEmpty { continue }
-      let batch = try task.artifacts.batch(partition, schema: schema, columns: names)
-      batches.append(batch.taking(rows))
-      task.progress(rows: batch.rows)
-    }
-    let sample = Batch.concatenating(batches, schema: kept)
-    return TaskOutputs(["sample": [try task.artifacts.publish(sample)]])
   }
 
   func performNeighbours(_ task: any TaskContext) throws -> TaskOutputs {

@@ -54,7 +54,7 @@ extension Validate {
           TaskRequest(
             step: "utility",
             parameters: .object([
-              "model": .string(model), "library": JSONValue(Self.library(model)),
+              "model": .string(model), "library": JSONValue(Classifier.library(model)),
               "target": .string(options.target), "positive": JSONValue(options.positive),
               "columns": try ValidateFrame.json(columns),
               "schemas": .array(
@@ -135,12 +135,6 @@ extension Validate {
     return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
   }
 
-  /// What a model depends on beside its rows: another version of a library gives other figures.
-  private static func library(_ model: String) -> String? {
-    guard model == "xgboost" else { return nil }
-    return (try? XGBoost.load())?.version ?? "none"
-  }
-
   func performUtility(_ task: any TaskContext) throws -> TaskOutputs {
     let columns = try task.parameter([ComparedColumn].self, "columns")
     let schemas = try task.parameter([Schema].self, "schemas")
@@ -150,37 +144,20 @@ extension Validate {
     }
     guard tables.count == 3 else { throw PackedReader.damaged }
     let rows = tables[1].rows
-    func undefined(_ reason: String) throws -> TaskOutputs {
-      TaskOutputs(value: try ValidateFrame.json(UtilityResult(rows: rows, undefined: reason)))
-    }
-    let (encoding, reason) = FeatureEncoding.fit(
-      tables[0], columns: columns, target: task.request.parameters["target"]?.string ?? "",
-      positive: task.request.parameters["positive"]?.string)
-    guard let encoding else { return try undefined(reason) }
-    let train = encoding.encode(tables[1])
-    let test = encoding.encode(tables[2])
-    guard train.labels.contains(true), train.labels.contains(false) else {
-      return try undefined("the rows it learns from have one class")
+    let positive = task.request.parameters["positive"]?.string
+    let result: UtilityResult
+    switch try Classifier.scores(
+      task.request.parameters["model"]?.string ?? "", tables, columns: columns,
+      target: task.request.parameters["target"]?.string ?? "", positive: positive.map { [$0] })
+    {
+    case .success(let found):
+      result = UtilityResult(
+        rows: rows, scores: ClassifierScores(scores: found.scores, labels: found.labels))
+    case .failure(let lack): result = UtilityResult(rows: rows, undefined: lack.reason)
     }
     try task.checkCancellation()
-    let scores: [Double]
-    switch task.request.parameters["model"]?.string {
-    case "xgboost":
-      do {
-        scores = try XGBoost.load().scores(training: train, testing: test)
-      } catch {
-        return try undefined(error.reason)
-      }
-    default:
-      guard let model = LogisticRegression(train) else {
-        return try undefined("the weights could not be found")
-      }
-      scores = model.scores(test)
-    }
     task.progress(rows: rows)
-    return TaskOutputs(
-      value: try ValidateFrame.json(
-        UtilityResult(rows: rows, scores: ClassifierScores(scores: scores, labels: test.labels))))
+    return TaskOutputs(value: try ValidateFrame.json(result))
   }
 }
 

@@ -222,7 +222,7 @@ package struct Validate: StageKind {
     case "scores": try performScores(task)
     case "hashes": try performHashes(task)
     case "copies": try performCopies(task)
-    case "sample": try performSample(task)
+    case RowSample.step: try RowSample.perform(task)
     case "neighbours": try performNeighbours(task)
     case "utility": try performUtility(task)
     default:

@@ -10,6 +10,10 @@ package struct MetricDescriptor: Sendable {
     case groups(@Sendable (GroupTable, FairnessOptions) -> Measurement)
     /// Over strata of a further column.
     case strata(@Sendable (StratifiedGroups, FairnessOptions) -> Measurement)
+    /// Over what was decided, beside what is so.
+    case outcomes(@Sendable (OutcomeTable, FairnessOptions) -> Measurement)
+    /// Over scores, beside what is so.
+    case scores(@Sendable (ScoreTable, FairnessOptions) -> Measurement)
   }
 
   package var name: String
@@ -22,6 +26,12 @@ package struct MetricDescriptor: Sendable {
   /// One sentence for people.
   package var summary: String
   package var computation: Computation
+
+  /// The columns it is named with: those of the groups, and one more where it looks within that one.
+  package func columns(_ view: [String], within conditions: [String]) -> [[String]] {
+    if case .strata = computation { return conditions.map { view + [$0] } }
+    return [view]
+  }
 
   /// How far a value is from what would be fair; nil where it cannot be said.
   package func distance(_ value: Double) -> Double {

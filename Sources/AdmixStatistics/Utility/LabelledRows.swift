@@ -37,11 +37,11 @@ package struct FeatureEncoding: Sendable {
   private let target: String
   /// The texts of the target that occur in the reference.
   package let classes: [String]
-  package let positive: String
+  package let positive: Set<ExactText>
 
   /// - Returns: nil with a reason where there are not two classes to tell apart.
   package static func fit(
-    _ reference: Batch, columns: [ComparedColumn], target: String, positive: String?
+    _ reference: Batch, columns: [ComparedColumn], target: String, positive: [String]?
   ) -> (encoding: FeatureEncoding?, reason: String) {
     guard let labels = reference[target] else { return (nil, "the reference has no target column") }
     let classes = Self.classes(labels)
@@ -50,21 +50,22 @@ package struct FeatureEncoding: Sendable {
         nil, "the target has \(classes.count == 1 ? "one class" : "no values") in the reference"
       )
     }
-    guard let chosen = positive ?? (classes.count == 2 ? classes.last : nil) else {
+    guard let chosen = positive ?? (classes.count == 2 ? classes.last.map { [$0] } : nil) else {
       return (nil, "the target has \(classes.count) classes; say which one is 'positive'")
     }
-    guard classes.contains(where: { ExactText($0) == ExactText(chosen) }) else {
+    let good = Set(chosen.map(ExactText.init))
+    guard classes.contains(where: { good.contains(ExactText($0)) }) else {
       return (nil, "the positive class does not occur in the reference")
     }
     return (
       FeatureEncoding(
-        reference, columns: columns, target: target, classes: classes, positive: chosen), ""
+        reference, columns: columns, target: target, classes: classes, positive: good), ""
     )
   }
 
   private init(
     _ reference: Batch, columns: [ComparedColumn], target: String, classes: [String],
-    positive: String
+    positive: Set<ExactText>
   ) {
     self.target = target
     self.classes = classes
@@ -96,6 +97,13 @@ package struct FeatureEncoding: Sendable {
 
   package private(set) var features = 0
 
+  /// The numbers of the rows that have a label.
+  package func labelled(_ batch: Batch) -> [Int] {
+    guard let target = batch[self.target] else { return [] }
+    let texts = Self.texts(target)
+    return (0..<batch.rows).filter { texts($0) != nil }
+  }
+
   /// The rows that have a label.
   package func encode(_ batch: Batch) -> LabelledRows {
     var out = LabelledRows(
@@ -103,9 +111,8 @@ package struct FeatureEncoding: Sendable {
       categoricalCount: categories.count, features: features)
     guard let target = batch[self.target] else { return out }
     let texts = Self.texts(target)
-    let rows = (0..<batch.rows).filter { texts($0) != nil }
-    let good = ExactText(positive)
-    out.labels = rows.map { texts($0).map(ExactText.init) == good }
+    let rows = labelled(batch)
+    out.labels = rows.map { texts($0).map { positive.contains(ExactText($0)) } ?? false }
     out.numbers = [Double](repeating: 0, count: rows.count * numbers.count)
     for (place, number) in numbers.enumerated() {
       guard let values = batch[number.name]?.numbers else { continue }
