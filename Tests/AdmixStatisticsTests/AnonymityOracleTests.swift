@@ -145,3 +145,38 @@ import Testing
     return merged == whole && sizes == ClassSizes(counts) && sizes.rows == rows
   }
 }
+
+/// SDMetrics gives protection, 1 − CAP, over the baseline's 1 − 1/values.
+@Test func attributesAreGuessedAsOftenAsSDMetricsSays() throws {
+  guard let oracle = try Oracle("privacy_adult") else { return }
+  var compared = 0
+  for item in oracle.cases where item["metric"] == "disclosure_protection" {
+    let params = try #require(item["params"])
+    let method = params["method"]?.string ?? ""
+    guard method != "generalized_cap" else { continue }
+    func names(_ list: String) -> [String] { (params[list]?.array ?? []).compactMap(\.string) }
+    func counts(_ name: String) throws -> (ClassCounts, Int) {
+      let table = try Oracle.table("adult_\(name)")
+      let rows = try #require(params["first_rows"]?.int)
+      func columns(_ list: [String]) throws -> [Column] {
+        try list.map { Oracle.categories(Array(try #require(table[$0]).prefix(rows))) }
+      }
+      let values = RowHash.keys(try columns(names("sensitive")), rows: rows)
+      return (
+        ClassCounts(RowHash.keys(try columns(names("known")), rows: rows), values: values),
+        Set(values).count
+      )
+    }
+    let (real, values) = try counts("real")
+    let found = CorrectAttribution(real, in: try counts(item["input"]?.string ?? "").0)
+    let cap = try #require(method == "cap" ? found.cap : found.zeroCap)
+    let baseline = 1 - 1 / Double(values)
+    let id = item["id"]?.string ?? ""
+    let expected = item["expected"]
+    #expect(near(1 - cap, expected?["cap_protection"], 1e-9), "\(id): \(1 - cap)")
+    #expect(near(baseline, expected?["baseline_protection"], 1e-9), "\(id)")
+    #expect(near(min(1, (1 - cap) / baseline), expected?["score"], 1e-9), "\(id)")
+    compared += 1
+  }
+  #expect(compared == 8)
+}

@@ -56,7 +56,7 @@ struct ReferencePagesTests {
       text.replacingOccurrences(
         of: "fidelity: {}",
         with:
-          "fidelity: {}\n      utility: {target: approved, models: [logistic]}\n      privacy: {}\n      anonymity: {quasi_identifiers: [age], sensitive: [approved]}"
+          "fidelity: {}\n      utility: {target: approved, models: [logistic]}\n      privacy: {}\n      anonymity: {quasi_identifiers: [age], sensitive: [approved]}\n      disclosure: {known: age, secret: approved}"
       ),
       to: "pipeline.yaml")
     let run = try product.admix("run", "--quiet")

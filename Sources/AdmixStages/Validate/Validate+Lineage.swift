@@ -36,6 +36,12 @@ extension Validate {
       }
       if anonymity.onlySynthetic { read("of", [Schema.originSource], .filter, "synthetic") }
     }
+    if let disclosure {
+      for role in ["of", "reference", "holdout"] {
+        read(role, disclosure.known + disclosure.secret, .join, "disclosure")
+      }
+      read("of", [Schema.originSource], .filter, "synthetic")
+    }
     if let reference = inputs["reference"] {
       let shared = ComparedColumn.shared(table, reference).map(\.name)
       let holdout = inputs["holdout"]

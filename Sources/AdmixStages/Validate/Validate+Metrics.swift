@@ -28,6 +28,9 @@ extension Validate {
         }
       }
     }
+    names += (disclosure?.secret ?? []).flatMap { column in
+      DisclosureOptions.metrics.map { Self.name("disclosure." + $0, [column]) }
+    }
     for model in utility?.models ?? [] {
       let trainings = ["trtr", "tstr"] + (hasOrigins == false ? [] : ["mixed"])
       names += trainings.flatMap { training in

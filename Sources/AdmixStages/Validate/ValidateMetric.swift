@@ -116,6 +116,23 @@ struct ValidateMetric: Sendable {
       "0 to 1", best: "low"),
     .init("anonymity.reference.…", "All of these for the reference.", "", best: ""),
     .init(
+      "disclosure.cap(COLUMN)",
+      "Correct attribution probability: how often the secret of a synthetic row that agrees in the known columns is right, over people of the reference who have such a row.",
+      "0 to 1", best: "that of the holdout"),
+    .init(
+      "disclosure.zero_cap(COLUMN)", "The same over all people; one without such a row counts 0.",
+      "0 to 1", best: "low"),
+    .init(
+      "disclosure.holdout_cap(COLUMN)", "CAP of people who were not learned from.", "0 to 1",
+      best: ""),
+    .init("disclosure.excess(COLUMN)", "CAP minus that of the holdout.", "-1 to 1", best: "0"),
+    .init(
+      "disclosure.baseline_uniform(COLUMN)", "1 over the number of values of the secret.",
+      "0 to 1", best: ""),
+    .init(
+      "disclosure.baseline_marginal(COLUMN)",
+      "CAP without any known column: what the secret's frequencies give.", "0 to 1", best: ""),
+    .init(
       "utility.MODEL.TRAINING.auc",
       "Area under the ROC curve on the real holdout, learned from `trtr` (real), `tstr` (synthetic) or `mixed` rows.",
       "0 to 1", best: "1"),

@@ -26,6 +26,13 @@ package struct ClassCounts: Sendable, Equatable {
     collect()
   }
 
+  /// - Parameter values: rising.
+  init(oneClassOf values: [RowKey], counts: [Int]) {
+    entries = zip(values, counts).map {
+      Entry(group: RowKey(high: 0, low: 0), value: $0, count: $1)
+    }
+  }
+
   /// The sum of several parts.
   package init(adding parts: [ClassCounts]) {
     entries = parts.flatMap(\.entries)

@@ -34,6 +34,12 @@ package struct SensitiveMarginal: Sendable {
     return (keys, keys.map { found[$0] ?? 0 })
   }
 
+  /// How many values occur.
+  package var values: Int { keys.count }
+
+  /// All rows as if they were one class.
+  package var asOneClass: ClassCounts { ClassCounts(oneClassOf: keys, counts: counts) }
+
   fileprivate func place(of key: RowKey) -> Int? {
     var low = 0
     var high = keys.count

@@ -80,29 +80,9 @@ extension Validate {
     let batch = try task.rows(task.parameter(Schema.self, "schema"))
     let known = try task.parameter([String].self, "known").compactMap { batch[$0] }
     let groups = RowHash.keys(known, rows: batch.rows)
-    var outputs: [String: [Artifact]] = [:]
-    func publish(_ index: Int, _ counts: ClassCounts) throws {
-      let (groups, values) = counts.write()
-      outputs[ClassFiles.groups(index)] = [
-        try task.artifacts.publish(groups, kind: .statistics, rows: batch.rows)
-      ]
-      outputs[ClassFiles.values(index)] = [
-        try task.artifacts.publish(values, kind: .statistics, rows: batch.rows)
-      ]
-    }
-    try publish(0, ClassCounts(groups))
-    for (index, name) in try task.parameter([String].self, "sensitive").enumerated() {
-      guard let column = batch[name] else { throw PackedReader.damaged }
-      let values = ValueKeys.keys(column, rows: batch.rows)
-      try publish(index + 1, ClassCounts(groups, values: values))
-      let marginal = SensitiveMarginal.count(values)
-      var out = PackedWriter()
-      KeyFile.write(marginal.keys, rows: marginal.counts, to: &out)
-      outputs[ClassFiles.marginal(index + 1)] = [
-        try task.artifacts.publish(out.data, kind: .statistics, rows: batch.rows)
-      ]
-      try task.checkCancellation()
-    }
+    let sensitive = try task.parameter([String].self, "sensitive").compactMap { batch[$0] }
+    let outputs = try ClassFiles.publish(
+      groups, sensitive.map { ValueKeys.keys($0, rows: batch.rows) }, task)
     task.progress(rows: batch.rows)
     return TaskOutputs(outputs)
   }
@@ -138,12 +118,47 @@ struct ClassFiles {
   }
 
   private let task: any TaskContext
+  private let prefix: String
 
-  init(_ task: any TaskContext) { self.task = task }
+  /// - Parameter prefix: what the task's inputs put before the names.
+  init(_ task: any TaskContext, prefix: String = "") {
+    self.task = task
+    self.prefix = prefix
+  }
+
+  /// Writes what a partition has, as outputs of its task.
+  ///
+  /// - Parameter columns: of each, the keys of its values.
+  static func publish(_ keys: [RowKey], _ columns: [[RowKey]], _ task: any TaskContext) throws
+    -> [String: [Artifact]]
+  {
+    var outputs: [String: [Artifact]] = [:]
+    func publish(_ index: Int, _ counts: ClassCounts) throws {
+      let written = counts.write()
+      outputs[groups(index)] = [
+        try task.artifacts.publish(written.groups, kind: .statistics, rows: keys.count)
+      ]
+      outputs[values(index)] = [
+        try task.artifacts.publish(written.values, kind: .statistics, rows: keys.count)
+      ]
+    }
+    try publish(0, ClassCounts(keys))
+    for (index, values) in columns.enumerated() {
+      try publish(index + 1, ClassCounts(keys, values: values))
+      let counted = SensitiveMarginal.count(values)
+      var out = PackedWriter()
+      KeyFile.write(counted.keys, rows: counted.counts, to: &out)
+      outputs[marginal(index + 1)] = [
+        try task.artifacts.publish(out.data, kind: .statistics, rows: keys.count)
+      ]
+      try task.checkCancellation()
+    }
+    return outputs
+  }
 
   func counts(_ index: Int, _ bucket: KeyBucket) throws -> ClassCounts {
-    let groups = task.request.inputs[Self.groups(index)] ?? []
-    let values = task.request.inputs[Self.values(index)] ?? []
+    let groups = task.request.inputs[prefix + Self.groups(index)] ?? []
+    let values = task.request.inputs[prefix + Self.values(index)] ?? []
     guard groups.count == values.count else { throw PackedReader.damaged }
     return ClassCounts(
       adding: try zip(groups, values).map { groups, values in
@@ -156,7 +171,7 @@ struct ClassFiles {
 
   func marginal(_ index: Int) throws -> SensitiveMarginal {
     SensitiveMarginal(
-      try (task.request.inputs[Self.marginal(index)] ?? []).map { artifact in
+      try (task.request.inputs[prefix + Self.marginal(index)] ?? []).map { artifact in
         let file = try KeyFile(task.artifacts.mapped(artifact))
         return (try file.keys(0..<file.count), try file.rows(0..<file.count))
       })
