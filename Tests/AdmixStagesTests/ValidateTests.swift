@@ -491,6 +491,42 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     #expect(none.report.metrics["anonymity.t(pay)"]?.reason == "no rows")
   }
 
+  /// Secrets drawn by lot: only who copies knows them, and nobody those of the holdout.
+  @Test func secretsAreToldByCopiesAlone() async throws {
+    var random = SeededRandom(seed: 11)
+    func people(_ rows: Int) -> ColumnTable {
+      ColumnTable(
+        ("who", .ints((0..<rows).map { $0 % 40 })),
+        ("secret", .categories((0..<rows).map { _ in ["a", "b"].randomElement(using: &random) })))
+    }
+    let real = people(40)
+    let options: [String: JSONValue] = [
+      "disclosure": ["known": ["who"], "secret": ["secret"]],
+      "gates": [["warn": "lower_bound(disclosure.excess(secret)) > 0"]],
+    ]
+    for isCopied in [true, false] {
+      let table = isCopied ? real : people(4_000)
+      var reports: [CheckReport] = []
+      for partition in [7, 100_000] {
+        let outcome = try await CheckBench.run(
+          Validate.self, options,
+          ["of": table, "reference": real, "holdout": people(0).taking([])],
+          partition: partition)
+        reports.append(outcome.report)
+      }
+      #expect(reports[0] == reports[1])
+      #expect(reports[0].metrics["disclosure.holdout_cap(secret)"]?.value == nil)
+      let holdout = people(400)
+      let outcome = try await CheckBench.run(
+        Validate.self, options, ["of": table, "reference": real, "holdout": holdout])
+      let cap = try #require(outcome.value("disclosure.cap(secret)"))
+      #expect(isCopied ? cap == 1 : abs(cap - 0.5) < 0.1, "\(cap)")
+      #expect(abs((outcome.value("disclosure.holdout_cap(secret)") ?? 0) - 0.5) < 0.1)
+      #expect(outcome.value("disclosure.baseline_uniform(secret)") == 0.5)
+      #expect(outcome.gates.map(\.passed) == [!isCopied])
+    }
+  }
+
   @Test func saysWhyWhatCannotBeComputedIsNot() async throws {
     let real = Self.people(50)
     var flat = Self.people(40, seed: 2)
