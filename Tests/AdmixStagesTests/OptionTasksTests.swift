@@ -92,10 +92,15 @@ import Testing
         "of": "mixed", "reference": "rows", "holdout": "more",
         "expect": "[{column: n, between: [0, 50]}, {column: n, unique: true}]", "fidelity": "{}",
         "copies": "{}", "privacy": "{}", "utility": "{target: y, models: [logistic]}",
+        "anonymity": "{quasi_identifiers: [k], sensitive: [y], of: synthetic}",
+        "disclosure": "{known: [k], secret: [y]}",
       ],
       edits: [
         ("synthetic", "[rows]"), ("expect", "[{column: n, between: [0, 40]}]"),
         ("fidelity", ""), ("privacy", "{rows: 20}"), ("privacy", ""),
+        ("anonymity", "{quasi_identifiers: [k], sensitive: [n], of: synthetic}"),
+        ("anonymity", "{quasi_identifiers: [g], sensitive: [y]}"), ("anonymity", ""),
+        ("disclosure", "{known: [g], secret: [y]}"),
         ("utility", "{target: k, models: [logistic]}"), ("gates", "[warn: fidelity.overall < 0.1]"),
       ]),
     // A part of privacy, so by itself.

@@ -449,6 +449,84 @@ private func found(_ row: [CheckReport.Cell]) -> Found? {
     }
   }
 
+  /// Classes by hand: (a, x) three times with two pays, (a, y) twice with one, (b, x) once.
+  @Test func classesOfEqualRowsAreCountedHoweverRowsAreCut() async throws {
+    let table = ColumnTable(
+      ("k", .categories(["a", "a", "a", "b", "a", "a"])),
+      ("g", .texts(["x", "y", "x", "x", "x", "y"])),
+      ("pay", .ints([1, 2, 3, nil, 1, 2])),
+      ("job", .categories(["u", "v", "v", "u", "u", "v"])))
+    let rules = ["anonymity.k < 2", "anonymity.reference.t(job) > 0.6", "anonymity.l(pay) >= 1"]
+    var reports: [CheckReport] = []
+    for partition in [1, 2, 100] {
+      let outcome = try await CheckBench.run(
+        Validate.self,
+        [
+          "anonymity": ["quasi_identifiers": ["k", "g"], "sensitive": ["pay", "job"]],
+          "gates": .array(rules.map { ["warn": .string($0)] }),
+        ], ["of": table, "reference": table.taking([0, 2, 4])], partition: partition)
+      #expect(outcome.gates.map(\.passed) == [false, true, false])
+      reports.append(outcome.report)
+    }
+    #expect(reports[0] == reports[1] && reports[1] == reports[2])
+    let expected: [String: Double] = [
+      "k": 1, "classes": 3, "unique_share": 1.0 / 6, "below_5": 1, "l(pay)": 1, "l(job)": 1,
+      // The values are 1, 2, 3 and missing. The class of the last is furthest from all rows: sums of
+      // differences are 2/6, 4/6, 5/6 and 0, over three steps.
+      "t(pay)": 11.0 / 18, "t(job)": 0.5, "beta(pay)": 5, "alpha(job)": 1, "beta(job)": 1,
+      "reference.k": 3, "reference.t(job)": 0, "reference.recursive_c(job)": 2,
+      "reference.alpha(pay)": 2.0 / 3,
+    ]
+    for (name, value) in expected {
+      let found = reports[0].metrics["anonymity.\(name)"]?.value ?? .nan
+      #expect(abs(found - value) < 1e-12, "\(name): \(found)")
+    }
+    let infinite = try #require(reports[0].metrics["anonymity.recursive_c(job)"])
+    #expect(infinite.value == .infinity && infinite.reason == "2 classes have fewer than 2 values")
+
+    let none = try await CheckBench.run(
+      Validate.self, ["anonymity": ["quasi_identifiers": ["k"], "sensitive": ["pay"]]],
+      ["of": table.taking([])])
+    #expect(none.report.metrics["anonymity.k"]?.reason == "no rows")
+    #expect(none.report.metrics["anonymity.t(pay)"]?.reason == "no rows")
+  }
+
+  /// Secrets drawn by lot: only who copies knows them, and nobody those of the holdout.
+  @Test func secretsAreToldByCopiesAlone() async throws {
+    var random = SeededRandom(seed: 11)
+    func people(_ rows: Int) -> ColumnTable {
+      ColumnTable(
+        ("who", .ints((0..<rows).map { $0 % 40 })),
+        ("secret", .categories((0..<rows).map { _ in ["a", "b"].randomElement(using: &random) })))
+    }
+    let real = people(40)
+    let options: [String: JSONValue] = [
+      "disclosure": ["known": ["who"], "secret": ["secret"]],
+      "gates": [["warn": "lower_bound(disclosure.excess(secret)) > 0"]],
+    ]
+    for isCopied in [true, false] {
+      let table = isCopied ? real : people(4_000)
+      var reports: [CheckReport] = []
+      for partition in [7, 100_000] {
+        let outcome = try await CheckBench.run(
+          Validate.self, options,
+          ["of": table, "reference": real, "holdout": people(0).taking([])],
+          partition: partition)
+        reports.append(outcome.report)
+      }
+      #expect(reports[0] == reports[1])
+      #expect(reports[0].metrics["disclosure.holdout_cap(secret)"]?.value == nil)
+      let holdout = people(400)
+      let outcome = try await CheckBench.run(
+        Validate.self, options, ["of": table, "reference": real, "holdout": holdout])
+      let cap = try #require(outcome.value("disclosure.cap(secret)"))
+      #expect(isCopied ? cap == 1 : abs(cap - 0.5) < 0.1, "\(cap)")
+      #expect(abs((outcome.value("disclosure.holdout_cap(secret)") ?? 0) - 0.5) < 0.1)
+      #expect(outcome.value("disclosure.baseline_uniform(secret)") == 0.5)
+      #expect(outcome.gates.map(\.passed) == [!isCopied])
+    }
+  }
+
   @Test func saysWhyWhatCannotBeComputedIsNot() async throws {
     let real = Self.people(50)
     var flat = Self.people(40, seed: 2)

@@ -56,7 +56,8 @@ struct ReferencePagesTests {
       text.replacingOccurrences(
         of: "fidelity: {}",
         with:
-          "fidelity: {}\n      utility: {target: approved, models: [logistic]}\n      privacy: {}"),
+          "fidelity: {}\n      utility: {target: approved, models: [logistic]}\n      privacy: {}\n      anonymity: {quasi_identifiers: [age], sensitive: [approved]}\n      disclosure: {known: age, secret: approved}"
+      ),
       to: "pipeline.yaml")
     let run = try product.admix("run", "--quiet")
     #expect(run.code == 0, "\(run.err)")
@@ -72,6 +73,7 @@ struct ReferencePagesTests {
           .replacing(/^utility\.logistic\.(trtr|tstr|mixed)\./, with: "utility.MODEL.TRAINING.")
           .replacing("utility.logistic", with: "utility.MODEL")
           .replacing(/^fidelity\.synthetic\..*/, with: "fidelity.synthetic.…")
+          .replacing(/^anonymity\.reference\..*/, with: "anonymity.reference.…")
       })
     let page = try product.admix("reference", "metrics").out
     let told = Set(

@@ -30,6 +30,18 @@ extension Validate {
         read(expectation.edgeRole, [column], .join, "expect")
       }
     }
+    if let anonymity {
+      for role in ["of", "reference"] {
+        read(role, anonymity.quasiIdentifiers + anonymity.sensitive, .aggregation, "anonymity")
+      }
+      if anonymity.onlySynthetic { read("of", [Schema.originSource], .filter, "synthetic") }
+    }
+    if let disclosure {
+      for role in ["of", "reference", "holdout"] {
+        read(role, disclosure.known + disclosure.secret, .join, "disclosure")
+      }
+      read("of", [Schema.originSource], .filter, "synthetic")
+    }
     if let reference = inputs["reference"] {
       let shared = ComparedColumn.shared(table, reference).map(\.name)
       let holdout = inputs["holdout"]

@@ -20,6 +20,17 @@ extension Validate {
       names += ["closer_share", "median", "p5", "holdout_median", "holdout_p5"]
         .map { "privacy.dcr.\($0)" }
     }
+    if let anonymity {
+      for prefix in ["anonymity.", "anonymity.reference."] {
+        names += AnonymityReport.plain.map { prefix + $0.name }
+        names += anonymity.sensitive.flatMap { column in
+          AnonymityReport.sensitive.map { Self.name(prefix + $0.name, [column]) }
+        }
+      }
+    }
+    names += (disclosure?.secret ?? []).flatMap { column in
+      DisclosureOptions.metrics.map { Self.name("disclosure." + $0, [column]) }
+    }
     for model in utility?.models ?? [] {
       let trainings = ["trtr", "tstr"] + (hasOrigins == false ? [] : ["mixed"])
       names += trainings.flatMap { training in

@@ -37,6 +37,14 @@ package struct Validate: StageKind {
         "privacy", .object(PrivacyOptions.fields),
         "Whether synthetic rows lie closer to the rows that were learned from than to others."),
       .optional(
+        "anonymity", .object(AnonymityOptions.fields),
+        "How well rows hide among others that look alike: k-anonymity, l-diversity, t-closeness and their kin, of the dataset and of the reference beside it."
+      ),
+      .optional(
+        "disclosure", .object(DisclosureOptions.fields),
+        "How well synthetic rows tell a secret of real people from what is known of them (CAP), beside people of the holdout."
+      ),
+      .optional(
         "utility", .object(UtilityOptions.fields),
         "What a model learns from the dataset, tested on the holdout."),
       Gates.field,
@@ -73,6 +81,18 @@ package struct Validate: StageKind {
         "neighbours", "For `privacy`: finds nearest rows.",
         ["of", "reference", "holdout", "synthetic", "privacy"]),
       .init(
+        "classes", "For `anonymity`: counts a partition's classes.",
+        ["of", "reference", "holdout", "synthetic", "anonymity"]),
+      .init(
+        "anonymity", "For `anonymity`: adds up classes and judges them.",
+        ["of", "reference", "holdout", "synthetic", "anonymity"]),
+      .init(
+        "secrets", "For `disclosure`: counts a partition's known and secret values.",
+        ["of", "reference", "holdout", "synthetic", "disclosure"]),
+      .init(
+        "disclosure", "For `disclosure`: guesses secrets.",
+        ["of", "reference", "holdout", "synthetic", "disclosure"]),
+      .init(
         "utility", "For `utility`: learns from one dataset and tests on the holdout.",
         ["of", "reference", "holdout", "synthetic", "utility"]),
       .init("", "Scores, verdicts and gates.", ["gates"]),
@@ -96,6 +116,8 @@ package struct Validate: StageKind {
   let measuresFidelity: Bool
   let countsCopies: Bool
   let privacy: PrivacyOptions?
+  let anonymity: AnonymityOptions?
+  let disclosure: DisclosureOptions?
   let utility: UtilityOptions?
   let gates: Gates
   let span: SourceSpan
@@ -109,11 +131,14 @@ package struct Validate: StageKind {
     measuresFidelity = options["fidelity"] != nil
     privacy = options["privacy"].map(PrivacyOptions.init)
     countsCopies = options["copies"] != nil || privacy != nil
+    anonymity = options["anonymity"].map { AnonymityOptions($0, report: &report) }
+    disclosure = options["disclosure"].map { DisclosureOptions($0, report: &report) }
     utility = options["utility"].map { UtilityOptions($0, report: &report) }
     gates = Gates(options["gates"], report: &report)
     for (name, needs) in [
       ("fidelity", ["reference"]), ("copies", ["reference"]),
-      ("privacy", ["reference", "holdout"]), ("utility", ["reference", "holdout"]),
+      ("privacy", ["reference", "holdout"]), ("disclosure", ["reference", "holdout"]),
+      ("utility", ["reference", "holdout"]),
     ] {
       guard let node = options[name] else { continue }
       for edge in needs where options[edge] == nil {
@@ -129,7 +154,7 @@ package struct Validate: StageKind {
       }
     }
     if expectations.isEmpty, options["expect"]?.items.isEmpty != false, !measuresFidelity,
-      !countsCopies, utility == nil
+      !countsCopies, anonymity == nil, disclosure == nil, utility == nil
     {
       report.append(
         .error(
@@ -149,6 +174,8 @@ package struct Validate: StageKind {
           checkKeys(expectation, column, keys, table, report: &report)
         }
       }
+      anonymity?.check(against: table, report: &report)
+      disclosure?.check(against: table, report: &report)
       utility?.check(against: table, report: &report)
       // What is unknown whatever the columns are was said when the options were read.
       let said = Set(unknownMetrics(nil, nil).items.map(\.span))
@@ -198,6 +225,8 @@ package struct Validate: StageKind {
     if measuresFidelity { try await measureFidelity(frame, &report, &said) }
     if countsCopies { try await countCopies(frame, &report, &said) }
     if let privacy { try await measurePrivacy(privacy, frame, &report, &said) }
+    if let anonymity { try await measureAnonymity(anonymity, frame, &report, &said) }
+    if let disclosure { try await measureDisclosure(disclosure, frame, &report, &said) }
     if let utility { try await measureUtility(utility, frame, &report, &said) }
 
     outcome.gates += gates.evaluate(report.metrics)
@@ -224,6 +253,10 @@ package struct Validate: StageKind {
     case "copies": try performCopies(task)
     case RowSample.step: try RowSample.perform(task)
     case "neighbours": try performNeighbours(task)
+    case "classes": try performClasses(task)
+    case "anonymity": try performAnonymity(task)
+    case "secrets": try performSecrets(task)
+    case "disclosure": try performDisclosure(task)
     case "utility": try performUtility(task)
     default:
       throw TaskFailure(
