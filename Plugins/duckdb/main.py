@@ -100,6 +100,12 @@ def check(connection, sql, columns):
         raise Error(
             "PARAMETER", f"it is {kind} and no query", option="sql",
             hint="name the values of PIVOT: ON column IN (…)" if kind == "MULTI" else "begin with SELECT or WITH")
+    try:
+        # Of relations DuckDB does not tell at which line of the query a fault is.
+        connection.execute(f"PREPARE admix_query AS {sql}")
+        connection.execute("DEALLOCATE admix_query")
+    except duckdb.Error as error:
+        raise located(error) from None
     tree = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0]
     for name, place in called(json.loads(tree), columns):
         raise Error(
