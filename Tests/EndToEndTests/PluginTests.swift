@@ -359,11 +359,16 @@ struct PluginTests {
     #expect((json["checks"]?.array?.count ?? 0) >= least)
   }
 
-  @Test("what `plugin new` writes keeps the protocol", arguments: ["python", "swift"])
-  func newOnesWork(language: String) throws {
+  @Test(
+    "what `plugin new` writes keeps the protocol", arguments: ["python", "swift"],
+    ["generator", "transform"])
+  func newOnesWork(language: String, kind: String) throws {
     let product = try Product()
-    #expect(try product.admix("plugin", "new", "--language", language, "mine").code == 0)
-    #expect(try product.admix("plugin", "new", "--language", language, "mine").code == 2)
+    func new() throws -> Product.Answer {
+      try product.admix("plugin", "new", "--language", language, "--kind", kind, "mine")
+    }
+    #expect(try new().code == 0)
+    #expect(try new().code == 2)
     guard try Self.install("plugins/mine", product) else { return }
     let answer = try product.admix("plugin", "check", "plugins/mine", environment: Self.shared)
     #expect(answer.code == 0, "\(answer.out)\(answer.err)")
