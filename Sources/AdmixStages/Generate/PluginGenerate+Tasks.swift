@@ -106,6 +106,7 @@ extension PluginGenerate {
     let schema = self.schema(learned: dataset.schema) ?? Schema()
     let run = try PluginRun(plugin, manifest, environment, task, "fit", span)
     defer { run.clear() }
+    run.place.options = values.options
     run.place.checkpoint = try task.checkpointFolder()
     var partitions = dataset.partitions.makeIterator()
     let fitting = PluginFitting(run.place, manifest)
@@ -152,6 +153,7 @@ extension PluginGenerate {
 
     let run = try PluginRun(plugin, manifest, environment, task, "rows-\(from)", span)
     defer { run.clear() }
+    run.place.options = values.options
     var model: String?
     if let artifact = task.request.inputs["model"]?.first {
       let file = try run.shown(task.artifacts.file(of: artifact), task)

@@ -3,6 +3,7 @@ import AdmixEngine
 import AdmixGenerators
 import AdmixModel
 import AdmixProcess
+import AdmixSpec
 import Foundation
 
 /// The folders, the log and the rights of one process of a plugin within a task.
@@ -86,5 +87,12 @@ final class PluginRun {
           ? "this kernel has no Landlock: files it may not use are not refused"
           : "--no-sandbox asked for it: what it read and wrote beside its files is not known")
     ]
+  }
+}
+
+extension Node {
+  /// The values of a map by their names.
+  var options: [String: Node] {
+    Dictionary(members.map { ($0.key, $0.value) }) { first, _ in first }
   }
 }

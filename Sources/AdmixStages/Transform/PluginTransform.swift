@@ -146,7 +146,7 @@ package struct PluginTransform: ConfiguredStage {
   private func transform(_ task: any TaskContext) throws -> TaskOutputs {
     let run = try PluginRun(plugin, manifest, environment, task, "transform", span)
     defer { run.clear() }
-    run.place.options = Dictionary(values.members.map { ($0.key, $0.value) }) { first, _ in first }
+    run.place.options = values.options
     var transforming = PluginTransforming(plugin, manifest, run.place)
     for (name, artifacts) in task.request.inputs.sorted(by: { $0.key < $1.key }) {
       guard let artifact = artifacts.first else { continue }

@@ -120,6 +120,8 @@ struct PluginList: AsyncParsableCommand {
       facts["trusted"] = .bool(isTrusted)
       facts["digest"] = JSONValue(digest?.hex)
       let state = [
+        manifest.kinds == [.generator]
+          ? nil : manifest.kinds.map(\.rawValue).joined(separator: " and "),
         isInstalled ? nil : "not installed", isTrusted ? nil : "not trusted",
         manifest.usesNetwork ? "wants the network" : nil,
       ].compactMap { $0 }
