@@ -152,4 +152,60 @@ struct DuckDBTests {
       for value in ["ana", "red", "blue"] { #expect(!text.contains(value), "\(text)") }
     }
   }
+
+  private func digests(_ product: Product, _ stage: String) throws -> [String] {
+    let shown = try product.admix(
+      "show", "pipeline.yaml", stage, "--json", "--rows", "0", environment: PluginTests.shared)
+    return try JSONValue(parsing: shown.out)["partitions"]?.array?
+      .compactMap { $0["digest"]?.string } ?? []
+  }
+
+  @Test func givesTheSameBytesAgain() throws {
+    let queries = [
+      // Neither has an order of its own.
+      "SELECT i % 70001 AS k, count(*) AS n, avg(i / 7) AS mean\nFROM range(150000) t(i) GROUP BY ALL",
+      "SELECT random() AS r, uuid() AS u FROM range(70000)",
+    ]
+    guard let product = try product(queries) else { return }
+    #expect(try run(product, "--jobs 8").code == 0)
+    let first = try [digests(product, "q0"), digests(product, "q1")]
+    #expect(first.map(\.count) == [2, 2])
+    #expect(try run(product, "--jobs 1 --force q0 --force q1 --check-determinism").code == 0)
+    #expect(try [digests(product, "q0"), digests(product, "q1")] == first)
+    let pipeline = try product.read("pipeline.yaml")
+    try product.write(
+      pipeline.replacing("name: queried", with: "name: queried\nseed: 5"), to: "pipeline.yaml")
+    #expect(try run(product).code == 0)
+    #expect(try digests(product, "q0") == first[0])
+    #expect(try digests(product, "q1") != first[1])
+  }
+
+  @Test func stopsInTheMiddleOfAQuery() throws {
+    guard
+      let product = try product([
+        "SELECT sum(a.i * b.i) AS s FROM range(3000000) a(i), range(3000000) b(i)"
+      ])
+    else { return }
+    let pipeline = try product.read("pipeline.yaml")
+    try product.write(
+      pipeline.replacing("  q0:", with: "  q0:\n    timeout: 2s"), to: "pipeline.yaml")
+    let answer = try run(product)
+    #expect(answer.code == 1)
+    #expect(answer.err.contains("AX0915"), "\(answer.err)")
+    #expect(try product.shell("find .admix/work -type f 2>/dev/null").out == "")
+  }
+
+  @Test func seesNothingOfWhereRowsCameFrom() throws {
+    guard let product = try product(["SELECT * FROM people"]) else { return }
+    let pipeline = try product.read("pipeline.yaml")
+    try product.write(
+      pipeline.replacing("inputs: {people: people,", with: "inputs: {people: mixed,")
+        .replacing(
+          "  q0:",
+          with: "  mixed: {mix: {rows: 4, parts: {a: {from: people, share: 1}}}}\n  q0:"),
+      to: "pipeline.yaml")
+    let answer = try run(product)
+    #expect(answer.code == 0, "\(answer.err)")
+    #expect(try product.read("q0.csv").hasPrefix("name,team,age,pay,since,seen,left,moment\n"))
+  }
 }
