@@ -26,7 +26,7 @@ CLOCKS = {
     "age", "now", "today", "current_date", "current_time", "current_timestamp", "current_localtime",
     "current_localtimestamp", "get_current_time", "get_current_timestamp", "localtime", "localtimestamp",
     "transaction_timestamp", "txid_current", "uuidv7", "current_connection_id", "current_query_id",
-    "current_transaction_id",
+    "current_transaction_id", "current_setting", "duckdb_settings", "duckdb_memory", "duckdb_temporary_files",
 }
 
 
@@ -74,19 +74,20 @@ def provide(connection, position, name, given):
             raise Error(
                 "SCHEMA", f"the columns '{other}' and '{column}' of '{name}' are one to SQL, which takes no heed of capitals",
                 columns=[column], hint="rename one of them in a transform stage before")
-    source = f"admix_{position}"
+    # With a space, which the names of inputs do not have.
+    source = f"admix {position}"
     connection.register(source, given.table)
     replaced = []
     for index, column in enumerate(given.schema.columns):
         if column.type != "category":
             continue
-        kind = f"admix_{position}_{index}"
+        kind = f"admix {position} {index}"
         # A type needs a value, also where the column has none.
-        connection.register(f"{kind}_values", pa.table({"value": pa.array(column.categories or [""], pa.string())}))
-        connection.execute(f"CREATE TYPE {kind} AS ENUM (SELECT value FROM {kind}_values)")
-        replaced.append(f"CAST({quoted(column.name)} AS {kind}) AS {quoted(column.name)}")
+        connection.register(f"{kind} values", pa.table({"value": pa.array(column.categories or [""], pa.string())}))
+        connection.execute(f"CREATE TYPE {quoted(kind)} AS ENUM (SELECT value FROM {quoted(kind + ' values')})")
+        replaced.append(f"CAST({quoted(column.name)} AS {quoted(kind)}) AS {quoted(column.name)}")
     columns = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
-    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT {columns} FROM {source}")
+    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT {columns} FROM {quoted(source)}")
 
 
 def check(connection, sql, columns):
@@ -113,7 +114,7 @@ def check(connection, sql, columns):
         raise Error(
             "PARAMETER", f"'{name}' gives something else each time, and a result has to be the same again", option="sql",
             line=sql.encode()[:place].count(b"\n") + 1 if place is not None else None,
-            hint="write the date or the time out, or take it from a column")
+            hint="write it out, or take it from a column")
 
 
 def called(node, columns):
@@ -211,7 +212,7 @@ def located(error):
 
 def worded(text):
     text = text.split("\nLINE ")[0]
-    text = re.sub(r"^\w+( \w+)? Error: ", "", text).replace("Did you mean \"admix_", "\0").split("\0")[0]
+    text = re.sub(r"^\w+( \w+)? Error: ", "", text).split('Did you mean "admix ')[0]
     # The type of a category lists all its values.
     text = re.sub(r"ENUM\((?:'(?:[^']|'')*'(?:, )?)*\)", "ENUM", text).split("ENUM(")[0]
     return " ".join(text.split())

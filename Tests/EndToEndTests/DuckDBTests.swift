@@ -124,6 +124,10 @@ struct DuckDBTests {
     ("SELECT * FROM 'people.csv'", 0, ["file system operations are disabled"]),
     ("SELECT name,\nnow() AS t FROM people", 2, ["'now' gives something else each time"]),
     ("SELECT current_date AS t", 1, ["'current_date' gives something else each time"]),
+    (
+      "SELECT current_setting('threads') AS n", 1,
+      ["'current_setting' gives something else each time"]
+    ),
     ("SELECT sum(team) FROM people", 1, ["sum(ENUM)"]),
     ("SELECT name,\nCAST(name AS INT) AS n FROM people", 2, ["ConversionException"]),
     ("SELECT age, age FROM people", 0, ["column 'age'", "two columns of this name"]),
