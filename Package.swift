@@ -76,8 +76,9 @@ let package = Package(
       ],
       // Links to what `admix plugin new` writes.
       resources: [
-        "admix_plugin.py", "template.py", "requirements.lock", "sdk_swift.txt",
-        "template_swift.txt",
+        "admix_plugin.py", "template.py", "template_transform.py", "requirements.lock",
+        "sdk_swift.txt", "sdk_transformer_swift.txt", "template_swift.txt",
+        "template_transform_swift.txt",
       ].map { .embedInCode("Plugins/Templates/\($0)") }),
 
     .target(name: "AdmixPlugin", path: "Plugins/sdk/swift/AdmixPlugin"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python side of admix's plugin protocol, version 1, in one file to copy beside your plugin.
 
-A plugin is two functions:
+A generator is two functions:
 
     import admix_plugin
 
@@ -15,13 +15,15 @@ A plugin is two functions:
 
     admix_plugin.run(fit=fit, sample=sample)
 
-`schema.columns` has name, type, roles, categories and decimals of each column. `session.progress` says how far you
-are, and stops you where nobody waits for the result any longer. `raise admix_plugin.Error(...)` says in words what is
-wrong; any other exception is told by its type alone, since its text may hold somebody's data, and goes to the log.
+A transform is one, `transform(inputs, parameters, seed, session)`: inputs by name, each with `table` and `schema`, in;
+a pyarrow.Table, or a reader of its batches, out.
+
+`schema.columns` has name, type, roles, categories and decimals of each column. `session.progress` says how far you are,
+and stops you where nobody waits any longer. `raise admix_plugin.Error(...)` says in words what is wrong; any other
+exception is told by its type alone, since its text may hold somebody's data, and goes to the log.
 
 `admix_plugin.blocks(rows, seed)` cuts a range of rows into blocks with a seed each: make whole blocks, and row r is
-the same however rows are asked for. That is the level of determinism called `rows`.
-"""
+the same however rows are asked for. That is the level of determinism called `rows`."""
 
 import hashlib
 import json
@@ -34,17 +36,19 @@ from collections import namedtuple
 PROTOCOL = 1
 
 Column = namedtuple("Column", "name type roles categories decimals")
+Input = namedtuple("Input", "table schema")
 
 
 class Error(Exception):
     """Something people can do something about. Name columns; never put a value of the data into the text.
 
-    Codes: UNSUPPORTED, PARAMETER, SCHEMA, DATA, RESOURCES, NOT_CONVERGED, INFEASIBLE.
+    Codes: UNSUPPORTED, PARAMETER, SCHEMA, DATA, RESOURCES, NOT_CONVERGED, INFEASIBLE. `option`, and a line of its text,
+    say where the fault is.
     """
 
-    def __init__(self, code, message, columns=(), hint=None):
+    def __init__(self, code, message, columns=(), hint=None, option=None, line=None):
         super().__init__(message)
-        self.code, self.message, self.columns, self.hint = code, message, list(columns), hint
+        self.said = dict(code=code, message=message, columns=list(columns), hint=hint, option=option, line=line)
 
 
 class Cancelled(BaseException):
@@ -84,7 +88,8 @@ class Session:
         self._isCancelled = threading.Event()
         self._requests = []
         self._hasNews = threading.Semaphore(0)
-        self.threads = 1
+        # How many threads, and bytes in all, the work may take; None where memory has no limit.
+        self.threads, self.memory = 1, None
         # A folder where a long fit may leave how far it came; who fits the same again finds it. None where there is none.
         self.checkpoint = None
         # Requests are read beside the work, so that a cancellation is seen while it goes on.
@@ -145,41 +150,35 @@ def derived(seed, *what):
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def run(fit=None, sample=None):
+def run(fit=None, sample=None, transform=None):
     """Answers what admix asks until it asks no more."""
     descriptor = os.environ.get("ADMIX_CONTROL_FD")
     if descriptor is None:
         sys.exit("This is a plugin for admix, which starts it; see docs/plugins.md.")
     session = Session(os.fdopen(int(descriptor), "w", encoding="utf-8"))
-    verbs = {"fit": _fit(fit), "sample": _sample(sample)}
+    verbs = {"fit": _fit(fit), "sample": _sample(sample), "transform": _transform(transform)}
     while (request := session._next()) is not None:
-        session._request = request.get("id", 0)
-        session.threads = request.get("threads", 1)
-        session.checkpoint = request.get("checkpoint")
+        session._request, session.checkpoint = request.get("id", 0), request.get("checkpoint")
+        session.threads, session.memory = request.get("threads", 1), request.get("memory")
         try:
             if request.get("protocol") != PROTOCOL:
                 raise Error("PROTOCOL", f"this plugin speaks version {PROTOCOL} of the protocol")
-            verb = verbs.get(request.get("type"))
-            if verb is None:
+            if (verb := verbs.get(request.get("type"))) is None:
                 raise Error("UNSUPPORTED", "this plugin has no such verb")
             session._say({"type": "result", **(verb(request, session) or {})})
         except Cancelled:
             session._say({"type": "error", "code": "CANCELLED", "message": ""})
             return
         except Error as error:
-            session._say(
-                {"type": "error", "code": error.code, "message": error.message, "columns": error.columns,
-                 "hint": error.hint})
+            session._say({"type": "error", **error.said})
         except MemoryError:
             session._say({"type": "error", "code": "RESOURCES", "message": "out of memory"})
         except Exception as error:
-            # Its text may hold a value of the data; the log is for the user's eyes alone.
-            traceback.print_exc()
+            traceback.print_exc()  # Its text may hold a value of the data; the log is for the user's eyes alone.
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
-            session._say(
-                {"type": "error", "code": "INTERNAL", "message": f"{type(error).__name__} in {place}",
-                 "hint": "its log has the details"})
+            text = f"{type(error).__name__} in {os.path.basename(frame.filename)}, line {frame.lineno}"
+            said = Error("INTERNAL", text, hint="its log has the details").said
+            session._say({"type": "error", **said})
 
 
 def _fit(function):
@@ -205,6 +204,14 @@ def _sample(function):
         rows = range(request["start"], request["start"] + request["count"])
         made = function(known.get(path), schema, request["parameters"], request["seed"], rows, session)
         _write(_shaped(made, schema), request["rows"])
+
+    return function and verb
+
+
+def _transform(function):
+    def verb(request, session):
+        inputs = {name: Input(_table(of["table"]), _schema(of)) for name, of in request["inputs"].items()}
+        return _give(function(inputs, request["parameters"], request["seed"], session), request["output"], session)
 
     return function and verb
 
@@ -245,3 +252,48 @@ def _write(table, path):
     with pa.OSFile(path + ".part", "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     os.rename(path + ".part", path)
+
+
+def _give(made, output, session):
+    """Writes a table with its schema, a batch at a time."""
+    import pyarrow as pa
+
+    batches, rows = made.to_reader(max_chunksize=65536) if isinstance(made, pa.Table) else made, 0
+    columns, types = zip(*map(_described, batches.schema))
+    schema = pa.schema(zip(batches.schema.names, types))
+    with pa.OSFile(output["table"] + ".part", "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(pa.record_batch(list(map(_cast, batch.columns, schema)), schema=schema))
+            rows += batch.num_rows
+            session.progress("rows", rows)
+    os.rename(output["table"] + ".part", output["table"])
+    with open(output["schema"], "w", encoding="utf-8") as file:
+        json.dump({"columns": columns}, file)
+    return {"rows": rows}
+
+
+def _described(field):
+    """A column as admix has it, with the type it is written in: dictionaries as texts, numbers of 64 bits."""
+    import pyarrow as pa
+
+    kind, are = field.type, pa.types
+    for name, isSo, written in (
+        ("category", are.is_dictionary(kind) and are.is_string(kind.value_type), pa.string()),
+        ("bool", are.is_boolean(kind), pa.bool_()),
+        ("int", are.is_integer(kind) or are.is_decimal(kind) and kind.scale <= 0, pa.int64()),
+        ("double", are.is_floating(kind) or are.is_decimal(kind) and kind.scale > 0, pa.float64()),
+        ("text", are.is_string(kind) or are.is_large_string(kind) or are.is_null(kind), pa.string()),
+        ("date", are.is_date(kind), pa.date32()),
+        ("datetime", are.is_timestamp(kind), pa.timestamp("us", getattr(kind, "tz", None))),
+    ):
+        if isSo:
+            return {"name": field.name, "type": name, "utc": getattr(kind, "tz", None) is not None}, written
+    raise Error("SCHEMA", f"it is of the type {kind}, which admix does not have", columns=[field.name])
+
+
+def _cast(array, field):
+    try:
+        # What is lost of an instant or a decimal is below a microsecond and the digits of a double.
+        return array.cast(field.type, safe=str(field.type) == "int64")
+    except ValueError:  # ArrowInvalid is one.
+        raise Error("DATA", "it has whole numbers beyond 64 bits", columns=[field.name]) from None

@@ -1,5 +1,6 @@
 import AdmixData
 import AdmixEngine
+import AdmixGenerators
 import AdmixModel
 import AdmixSpec
 import AdmixStages
@@ -12,6 +13,8 @@ import Testing
   /// Options of a stage, and other values for each of them.
   struct Case: Sendable, CustomTestStringConvertible {
     var kind: any StageKind.Type
+    /// Whether the plugin `shell` of these tests is there.
+    var hasPlugin = false
     var roles: [String: String] = [:]
     var options: [String: String]
     var edits: [(option: String, value: String)]
@@ -44,6 +47,10 @@ import Testing
         ("steps", "[{filter: n > 3}, {sort: [n]}]"),
         ("steps", "[{dedupe: [k]}, {sample: {rows: 5}}]"),
       ]),
+    Case(
+      kind: Transform.self, hasPlugin: true, roles: ["inputs.a": "rows", "inputs.b": "rows"],
+      options: ["inputs": "{a: rows}", "with": "shell"],
+      edits: [("inputs", "{b: rows}"), ("with", "{shell: {depth: 3}}")]),
     Case(
       kind: Split.self, roles: ["from": "rows"],
       options: ["from": "rows", "into": "{a: 0.5, b: 0.5}"],
@@ -185,11 +192,14 @@ import Testing
       "{"
       + options.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
       + "}"
-    let values = try StageBench.options(example.kind.description, text)
-    var report = Diagnostics()
-    let stage = example.kind.init(values, report: &report)
-    try report.check()
     let artifacts = try FolderArtifacts()
+    let registry =
+      example.hasPlugin ? builtinStages.adding(try plugins(in: artifacts.folder)) : builtinStages
+    let entry = try #require(registry[example.kind.description.name])
+    let values = try StageBench.options(entry.description, text)
+    var report = Diagnostics()
+    let stage = entry.make(values, &report)
+    try report.check()
     var inputs: [String: Artifact] = [:]
     for (role, name) in example.roles {
       let batch = table(name).batch
@@ -231,6 +241,25 @@ import Testing
         request.parameters.text + inputs.joined() + request.files.map(\.digest.hex).joined())
     }
     return found
+  }
+
+  private static func plugins(in folder: URL) throws -> PluginCatalog {
+    let plugin = folder.appendingPathComponent("plugins/shell")
+    try FileManager.default.createDirectory(at: plugin, withIntermediateDirectories: true)
+    let manifest = """
+      protocol: 1
+      name: shell
+      version: 1.0.0
+      summary: Makes a table.
+      licence: Apache-2.0
+      kinds: transform
+      command: [bash, main.sh]
+      files: main.sh
+      determinism: request
+      parameters: {depth: {type: integer, default: 2, description: How deep.}}
+      """
+    try Data(manifest.utf8).write(to: plugin.appendingPathComponent("plugin.yaml"))
+    return PluginCatalog(root: folder.path, folders: [], environment: [:])
   }
 
   private static func table(_ name: String) -> ColumnTable {

@@ -15,7 +15,7 @@ final class StageBench: StageContext, @unchecked Sendable {
     func checkCancellation() throws {}
   }
 
-  let stage: any StageKind
+  let stage: any ConfiguredStage
   let stageName: String
   let artifacts: any ArtifactAccess
   let inputs: [String: Artifact]
@@ -26,7 +26,7 @@ final class StageBench: StageContext, @unchecked Sendable {
 
   /// - Parameter names: how the datasets are called, by role, where that matters.
   init(
-    _ stage: any StageKind, name: String = "stage", _ artifacts: any ArtifactAccess,
+    _ stage: any ConfiguredStage, name: String = "stage", _ artifacts: any ArtifactAccess,
     inputs: [String: Artifact], names: [String: String]? = nil, seed: UInt64 = 1,
     sources: [[SourceFile]] = []
   ) {

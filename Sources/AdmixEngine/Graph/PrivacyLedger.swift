@@ -37,7 +37,7 @@ enum PrivacyLedger {
           continue
         }
         if uses[name]?.share != nil { continue }
-        if !stage.kind.sources.isEmpty { found.insert(name) }
+        if stage.kind.sources.contains(where: { $0.part == nil }) { found.insert(name) }
         open += stage.inputs.map(\.stage)
       }
       return found

@@ -80,7 +80,10 @@ package struct PluginCatalog: Sendable {
         }
       }
     }
-    plugins = found.filter { BuiltinGenerators.named($0.name) == nil }
+    plugins = found.filter { plugin in
+      BuiltinGenerators.named(plugin.name) == nil
+        || (try? plugin.manifest.get().kinds) == [.transform]
+    }
     self.folders = looked
     environments = Self.environments(environment)
   }
@@ -102,16 +105,15 @@ package struct PluginCatalog: Sendable {
 
   package subscript(name: String) -> Plugin? { plugins.first { $0.name == name } }
 
-  /// What may stand in `with` beside the built-in generators.
+  /// What may stand in `with` of a stage that has plugins of this kind, beside what is built in.
   ///
   /// One whose manifest is wrong is among them, so that using it says what is wrong.
-  package var variants: [Variant] {
+  package func variants(_ kind: PluginManifest.Kind) -> [Variant] {
     plugins.compactMap { plugin in
       switch plugin.manifest {
-      case .success(let manifest): manifest.kinds.contains(.generator) ? manifest.variant : nil
+      case .success(let manifest): manifest.kinds.contains(kind) ? manifest.variant(kind) : nil
       case .failure:
-        Variant(
-          plugin.name, .any, "A plugin that cannot be used.", unknown: ("generator", "AX0304"))
+        Variant(plugin.name, .any, "A plugin that cannot be used.", unknown: kind.unknown)
       }
     }
   }

@@ -16,8 +16,8 @@ package struct PluginConformance {
     package var text: String
   }
 
-  private let plugin: Plugin
-  private let manifest: PluginManifest
+  let plugin: Plugin
+  let manifest: PluginManifest
   private let environment: PluginEnvironment?
   private let files: [String]
   private let launcher: String
@@ -25,7 +25,7 @@ package struct PluginConformance {
   /// Absolute and empty, for everything that is made on the way.
   private let folder: String
   /// What its options are while it is checked.
-  private let parameters: JSONValue
+  let parameters: JSONValue
   private var number = 0
   package private(set) var findings: [Finding] = []
 
@@ -49,20 +49,38 @@ package struct PluginConformance {
     parameters = options
   }
 
-  private struct Failed: Error { var text: String }
+  struct Failed: Error { var text: String }
 
   // MARK: The checks
 
   package mutating func run() {
     let before = Self.listing(plugin.path)
     refusesBadOptions()
+    if manifest.kinds.contains(.transform) {
+      guard transforms() else { return }
+    }
+    if manifest.kinds.contains(.generator) {
+      guard generates() else { return }
+    }
+    answersWhatItCannotDo()
+    stops()
+    attempt("no writes elsewhere") { check in
+      guard Self.listing(check.plugin.path) == before else {
+        throw Failed(text: "its folder is not what it was")
+      }
+      return "its folder is as it was, and the sandbox refused nothing"
+    }
+  }
+
+  /// - Returns: whether there is more to look at.
+  private mutating func generates() -> Bool {
     var model: String?
     if manifest.learns {
       attempt("fit") { check in
         model = try check.fit("first", Self.table(check.manifest))
         return "it learned from \(Self.rows) rows"
       }
-      guard model != nil else { return }
+      guard model != nil else { return false }
       if manifest.determinism != .none {
         attempt("fit is deterministic") { check in
           let again = try check.fit("again", Self.table(check.manifest))
@@ -74,14 +92,7 @@ package struct PluginConformance {
       }
     }
     samples(model)
-    answersWhatItCannotDo(model)
-    stops()
-    attempt("no writes elsewhere") { check in
-      guard Self.listing(check.plugin.path) == before else {
-        throw Failed(text: "its folder is not what it was")
-      }
-      return "its folder is as it was, and the sandbox refused nothing"
-    }
+    return true
   }
 
   private mutating func samples(_ model: String?) {
@@ -139,7 +150,7 @@ package struct PluginConformance {
     }
   }
 
-  private mutating func answersWhatItCannotDo(_ model: String?) {
+  private mutating func answersWhatItCannotDo() {
     attempt("errors are structured") { check in
       let place = try check.place("verb")
       let session = PluginSession(check.plugin, check.manifest, place)
@@ -185,7 +196,9 @@ package struct PluginConformance {
     }
     let session = PluginSession(plugin, manifest, place)
     do {
-      if manifest.learns {
+      if !manifest.kinds.contains(.generator) {
+        _ = try transform(Self.tables(manifest), at: place, session)
+      } else if manifest.learns {
         let fitting = PluginFitting(place, manifest)
         let table = Self.table(manifest)
         try fitting.write(table, place)
@@ -215,7 +228,7 @@ package struct PluginConformance {
 
   // MARK: How
 
-  private mutating func attempt(
+  mutating func attempt(
     _ name: String, _ body: (inout PluginConformance) throws -> String
   ) {
     do {
@@ -231,7 +244,7 @@ package struct PluginConformance {
     }
   }
 
-  private mutating func place(_ what: String) throws -> PluginPlace {
+  mutating func place(_ what: String) throws -> PluginPlace {
     number += 1
     let base = "\(folder)/\(number)-\(what)"
     for name in ["in", "work"] {
@@ -308,8 +321,8 @@ package struct PluginConformance {
   }
 
   /// Rows of the types that the plugin takes, related to each other, with missing values in some columns.
-  static func table(_ manifest: PluginManifest) -> Batch {
-    let random = RandomSource(seed: 11, salt: "plugin check")
+  static func table(_ manifest: PluginManifest, salt: String = "") -> Batch {
+    let random = RandomSource(seed: 11, salt: "plugin check" + salt)
     let schema = Schema(
       ColumnType.allCases.filter(manifest.types.contains).map { type in
         ColumnSchema(

@@ -6,8 +6,13 @@ package struct PluginManifest: Sendable {
   /// The version of the protocol that this admix speaks.
   package static let protocolVersion = 1
 
-  /// What plugins can be used as; the protocol has room for more.
-  package enum Kind: String, Sendable, CaseIterable { case generator }
+  /// What plugins can be used as.
+  package enum Kind: String, Sendable, CaseIterable {
+    /// Makes rows: `with` of a generate stage.
+    case generator
+    /// Makes one table of several: `with` of a transform stage.
+    case transform
+  }
 
   /// What of its answers is the same again.
   package enum Determinism: String, Sendable, CaseIterable {
@@ -63,6 +68,7 @@ package struct PluginManifest: Sendable {
   package var types: [ColumnType]
   package var determinism: Determinism
   package var parameters: [PluginParameter]
+  package var example: PluginExample
   package var usesNetwork: Bool
   package var usesGPU: Bool
   package var threads: Int
@@ -114,10 +120,13 @@ package struct PluginManifest: Sendable {
       "The types of columns it takes; all unless given."),
     .required(
       "determinism", .choice(Determinism.allCases.map(\.rawValue)),
-      "`rows`: a row follows from model, options, seed and its number alone; `request`: the same request gives the same bytes; `none`."
+      "`rows`: a row follows from model, options, seed and its number alone, which only generators can promise; `request`: the same request gives the same bytes; `none`."
     ),
     .optional(
       "parameters", .map(.object(PluginParameter.fields)), "Its options, by name."),
+    .optional(
+      "example", .object(PluginExample.fields),
+      "What a transform can be run with, for `admix plugin check`."),
     .optional("network", .bool, default: false, "Whether it wants the network."),
     .optional("gpu", .bool, default: false, "Whether it may use graphics cards."),
     .optional("threads", .int(1...1_024), default: 1, "How many threads it may start to compute."),
@@ -156,7 +165,8 @@ package struct PluginManifest: Sendable {
     command = words("command")
     files = words("files")
     exchange = values["data"]?.text.flatMap(Exchange.init) ?? .arrow
-    learns = values["learns"]?.bool ?? true
+    let makesRows = kinds.contains(.generator)
+    learns = makesRows && values["learns"]?.bool ?? true
     let types = words("types").compactMap(ColumnType.init)
     self.types = types.isEmpty ? ColumnType.allCases : types
     determinism = values["determinism"]?.text.flatMap(Determinism.init) ?? .none
@@ -172,6 +182,7 @@ package struct PluginManifest: Sendable {
       member.value.text.flatMap(ColumnType.init).map { ColumnSchema(member.key, $0) }
     }
     parameters = (values["parameters"]?.members ?? []).map { PluginParameter($0, &report) }
+    example = PluginExample(values["example"])
     let place = values["environment"]
     environment =
       place?["python"] != nil
@@ -224,6 +235,28 @@ package struct PluginManifest: Sendable {
         values["columns"], "a generator that learns makes the columns it learned",
         hint: "remove 'columns', or say learns: false")
     }
+    if !makesRows, !columns.isEmpty {
+      wrong(
+        values["columns"], "a transform tells its columns with the table it makes",
+        hint: "remove 'columns'")
+    }
+    if !makesRows, determinism == .rows {
+      wrong(
+        values["determinism"], "rows of a transform do not follow from their numbers",
+        cause: "it makes its table as a whole", hint: "determinism: request")
+    }
+    if values["example"] != nil, !kinds.contains(.transform) {
+      wrong(values["example"], "only a transform needs an example", hint: "remove 'example'")
+    }
+    if kinds.contains(.transform), let options = values["example"]?["options"] {
+      do {
+        _ = try FormReader.check(options, fields: parameters.map(\.field), name: "options")
+      } catch let problems { report.append(contentsOf: problems) }
+    }
+    for node in values["example"]?["inputs"]?.items ?? []
+    where !PipelineFields.isName(node.text ?? "") {
+      wrong(node, "'\(node.text ?? "")' cannot name an input")
+    }
     if let twice = Self.repeated(columns.map(\.name)) {
       wrong(values["columns"], "there are two columns '\(twice)'")
     }
@@ -238,7 +271,17 @@ package struct PluginManifest: Sendable {
   /// What `with` takes below its name.
   package var optionFields: [Field] { parameters.map(\.field) }
 
-  package var variant: Variant {
-    Variant(name, .object(optionFields), summary, unknown: ("generator", "AX0304"))
+  package func variant(_ kind: Kind) -> Variant {
+    Variant(name, .object(optionFields), summary, unknown: kind.unknown)
+  }
+}
+
+extension PluginManifest.Kind {
+  /// What a name is called that no plugin of the kind has, with the code that says so.
+  var unknown: (noun: String, code: String) {
+    switch self {
+    case .generator: ("generator", "AX0304")
+    case .transform: ("transform", "AX0896")
+    }
   }
 }

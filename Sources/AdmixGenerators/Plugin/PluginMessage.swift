@@ -7,7 +7,14 @@ package enum PluginMessage: Hashable, Sendable {
   case warning(message: String, columns: [String])
   /// The answer to a request.
   case result(JSONValue)
-  case error(code: String, message: String, columns: [String], hint: String?)
+  case error(code: String, message: String, columns: [String], hint: String?, place: Place?)
+
+  /// Where in an option of its own the fault lies.
+  package struct Place: Hashable, Sendable {
+    package var option: String
+    /// Of a text of several lines, counted from 1.
+    package var line: Int?
+  }
 
   /// Reads a line; the text of what is wrong with it otherwise.
   static func read(_ line: String, answering id: Int) -> Result<PluginMessage, Fault> {
@@ -37,7 +44,8 @@ package enum PluginMessage: Hashable, Sendable {
         .error(
           code: short(json["code"]?.string ?? "INTERNAL"),
           message: short(json["message"]?.string ?? ""), columns: words("columns"),
-          hint: json["hint"]?.string.map(short)))
+          hint: json["hint"]?.string.map(short),
+          place: json["option"]?.string.map { Place(option: $0, line: json["line"]?.int) }))
     // What a later version adds and we do not know means nothing.
     default: return .success(.log(""))
     }

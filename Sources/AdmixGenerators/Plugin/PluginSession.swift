@@ -1,5 +1,6 @@
 package import AdmixModel
 package import AdmixProcess
+package import AdmixSpec
 import Foundation
 
 /// Why a plugin gave nothing.
@@ -19,6 +20,8 @@ package struct PluginPlace {
   /// For messages: the stage, and where it chose the plugin.
   package var stage: String
   package var span: SourceSpan?
+  /// Its options where the pipeline file has them, by name, for messages.
+  package var options: [String: Node] = [:]
   /// Private folders that are there: one to read, one to write.
   package var given: String
   package var work: String
@@ -68,6 +71,8 @@ package final class PluginSession {
   private let place: PluginPlace
   private var channel: LineChannel?
   private var requests = 0
+  /// What it was asked last.
+  private var verb = ""
   private var lastWord = ContinuousClock.now
   private var lastProgress = ContinuousClock.now - .seconds(1)
   /// Why it is being stopped, and when it is stopped by force.
@@ -148,10 +153,12 @@ package final class PluginSession {
 
   private func ask(_ what: JSONValue) throws {
     requests += 1
+    verb = what["type"]?.string ?? ""
     var members = what.object ?? [:]
     members["protocol"] = JSONValue(PluginManifest.protocolVersion)
     members["id"] = JSONValue(requests)
     members["threads"] = JSONValue(manifest.threads)
+    if let memory = manifest.limits.memory { members["memory"] = JSONValue(memory) }
     let line = JSONValue.object(members).text
     guard line.utf8.count < LineChannel.longestLine else {
       throw failure("AX0886", "its options are too long to tell", nil)
@@ -198,11 +205,21 @@ package final class PluginSession {
       guard warnings.count < 20 else { return }
       warnings.append(
         .warning("AX0894", at: place.span, "\(about(columns)): \(text)", cause: nil, hint: nil))
-    case .error(let code, let text, let columns, let hint):
+    case .error(let code, let text, let columns, let hint, let fault):
       // Who was asked to stop and says so did what it should.
       if stop != nil { return }
-      throw failure(
-        "AX0884", Self.words(of: code), text.isEmpty ? nil : text, columns: columns, hint: hint)
+      let cause = text.isEmpty ? nil : text
+      if let fault, let option = place.options[fault.option] {
+        throw PluginFailure(
+          .error(
+            "AX0897", at: option.place(line: fault.line),
+            "\(about(columns)): "
+              + (code == "PARAMETER"
+                ? "the option '\(fault.option)' does not suit it"
+                : "\(words(of: code)) as '\(fault.option)' says"),
+            cause: cause, hint: hint))
+      }
+      throw failure("AX0884", words(of: code), cause, columns: columns, hint: hint)
     case .result(let json):
       if let more = try next(json) {
         try ask(more)
@@ -238,13 +255,14 @@ package final class PluginSession {
   }
 
   /// What the codes of the protocol mean.
-  private static func words(of code: String) -> String {
+  private func words(of code: String) -> String {
     switch code {
     case "PROTOCOL": "it does not understand this admix"
     case "UNSUPPORTED": "it cannot do this"
     case "PARAMETER": "an option does not suit it"
     case "SCHEMA": "it cannot take the table"
-    case "DATA": "it cannot learn from the data"
+    case "DATA":
+      verb == "transform" ? "it cannot work on the data" : "it cannot learn from the data"
     case "RESOURCES": "it has too little memory, time or space"
     case "NOT_CONVERGED": "it did not converge"
     case "INFEASIBLE": "it cannot meet what is asked"

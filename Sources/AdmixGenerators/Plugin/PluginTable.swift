@@ -82,16 +82,19 @@ package enum PluginTable {
     return parts.count == 1 ? parts[0] : Batch.concatenating(parts, schema: schema)
   }
 
-  private static func checkNames(_ found: Schema, _ wanted: Schema) throws {
+  /// - Parameter tooMany: what a column is that is not wanted.
+  static func checkNames(
+    _ found: Schema, _ wanted: Schema, _ tooMany: String = "nobody asked for the column"
+  ) throws {
     for name in wanted.names where found[name] == nil {
       throw Flaw(column: name, fact: "the column is missing")
     }
     for name in found.names where wanted[name] == nil {
-      throw Flaw(column: name, fact: "nobody asked for the column")
+      throw Flaw(column: name, fact: tooMany)
     }
   }
 
-  private static func converted(_ batch: Batch, _ schema: Schema) throws -> Batch {
+  static func converted(_ batch: Batch, _ schema: Schema) throws -> Batch {
     Batch(
       schema: schema,
       columns: try schema.columns.map { wanted in
@@ -166,7 +169,7 @@ package enum PluginTable {
   }
 
   /// With as many digits after the point as the column was learned with.
-  private static func rounded(_ value: Double, _ decimals: Int?) -> Double {
+  static func rounded(_ value: Double, _ decimals: Int?) -> Double {
     guard let decimals, (0...15).contains(decimals) else { return value }
     let factor = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
     let scaled = (value * factor).rounded()

@@ -1,8 +1,8 @@
 internal import AdmixModel
 
 /// Names a place within options: `parts.real.from`, list items by position.
-enum OptionPath {
-  static func join(_ path: String, _ key: String) -> String {
+package enum OptionPath {
+  package static func join(_ path: String, _ key: String) -> String {
     let part = isPlain(key) ? key : JSONValue.string(key).text
     return path.isEmpty ? part : path + "." + part
   }

@@ -5,12 +5,22 @@ package import AdmixSpec
 import Foundation
 
 /// Changes the columns and rows of a dataset, step by step.
+///
+/// A stage that has a plugin do it is a `PluginTransform`.
 package struct Transform: StageKind {
   package static let description = KindDescription(
-    name: "transform", revision: 4, summary: "Changes columns and rows, step by step.",
+    name: "transform", revision: 4,
+    summary: "Changes columns and rows, step by step, or has a plugin make one table of several.",
     fields: [
-      .required("from", .edge(.dataset), "The dataset to change."),
-      .required("steps", Operation.field, "What to do, in order."),
+      .optional("from", .edge(.dataset), "The dataset to change; a plugin knows it as `input`."),
+      .optional("steps", Operation.field, "What to do, in order."),
+      .optional(
+        "inputs", .map(.edge(.dataset)),
+        "With a plugin, in place of `from`: the datasets it reads, by the names it knows them by."),
+      .optional(
+        "with", .any,
+        "In place of `steps`: a plugin of kind `transform` and its options, as in `{duckdb: {sql: \"SELECT …\"}}`."
+      ),
     ],
     outputs: ["data"], usesRandomness: true,
     tasks: [
@@ -25,6 +35,9 @@ package struct Transform: StageKind {
       .init("sort-run", "For `sort`: sorts one partition.", ["from", "steps"]),
       .init("sort-cut", "For `sort`: finds where partitions begin.", ["from", "steps"]),
       .init("sort-merge", "For `sort`: merges one partition.", ["from", "steps"]),
+      .init(
+        PluginTransform.step, "With a plugin: has it make the whole table.",
+        ["from", "inputs", "with"]),
     ],
     example: """
       transform:
@@ -45,6 +58,7 @@ package struct Transform: StageKind {
   var operations: [Operation] { steps.map(\.operation) }
 
   package init(_ options: OptionValues, report: inout Diagnostics) {
+    TransformForm(options).check(&report)
     var keys: [String: String] = [:]
     steps = (options["steps"]?.items ?? []).compactMap { node in
       guard let operation = Operation(node, keys: &keys, report: &report) else { return nil }

@@ -73,9 +73,16 @@ struct PluginCheck: AsyncParsableCommand {
 
   private func options(_ manifest: PluginManifest) throws(Diagnostics) -> JSONValue {
     var lines = ""
+    var named: Set<String> = []
     for text in set {
       let parts = text.split(separator: "=", maxSplits: 1)
+      named.insert(String(parts.first ?? ""))
       lines += "\(parts.first ?? ""): \(parts.count > 1 ? parts[1] : "")\n"
+    }
+    let example = (manifest.example.options.object ?? [:]).filter { !named.contains($0.key) }
+    // JSON is YAML.
+    for (name, value) in example.sorted(by: { $0.key < $1.key }) {
+      lines += "\(JSONValue.string(name).text): \(value.text)\n"
     }
     return try FormReader.read(
       Array((lines.isEmpty ? "{}\n" : lines).utf8), file: "--set", fields: manifest.optionFields,

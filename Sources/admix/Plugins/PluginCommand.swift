@@ -10,7 +10,7 @@ struct PluginCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plugin",
     abstract:
-      "Generators of other people and in other languages: list, install, trust, check, new.",
+      "Generators and transforms of other people and in other languages: list, install, trust, check, new.",
     discussion: """
       A plugin is a folder with a plugin.yaml, beside the pipeline under 'plugins', in a folder that the pipeline names, or in your own ($XDG_DATA_HOME/admix/plugins). Nothing of it runs before you trust it.
       """,
@@ -120,6 +120,8 @@ struct PluginList: AsyncParsableCommand {
       facts["trusted"] = .bool(isTrusted)
       facts["digest"] = JSONValue(digest?.hex)
       let state = [
+        manifest.kinds == [.generator]
+          ? nil : manifest.kinds.map(\.rawValue).joined(separator: " and "),
         isInstalled ? nil : "not installed", isTrusted ? nil : "not trusted",
         manifest.usesNetwork ? "wants the network" : nil,
       ].compactMap { $0 }

@@ -1,3 +1,4 @@
+import AdmixGenerators
 import AdmixModel
 import AdmixSpec
 import ArgumentParser
@@ -11,6 +12,11 @@ struct PluginNew: AsyncParsableCommand {
 
   @Argument(help: "Its name, and that of its folder.") var name: String
   @Option(help: .init("python or swift.", valueName: "language")) var language: Language
+  @Option(
+    help: .init(
+      "What it is: generator, which learns and makes rows, or transform, which makes one table of several.",
+      valueName: "kind"))
+  var kind: PluginManifest.Kind = .generator
   @Option(
     name: .customLong("in"), help: .init("The folder it comes into.", valueName: "folder"),
     completion: .directory)
@@ -28,11 +34,18 @@ struct PluginNew: AsyncParsableCommand {
     func text(_ bytes: [UInt8]) -> String {
       String(decoding: bytes, as: UTF8.self).replacing("NAME", with: name)
     }
+    let isTransform = kind == .transform
     let files: [(String, String)] =
       switch language {
       case .python:
         [
-          ("plugin.yaml", manifest), ("main.py", text(PackageResources.template_py)),
+          ("plugin.yaml", manifest),
+          (
+            "main.py",
+            text(
+              isTransform
+                ? PackageResources.template_transform_py : PackageResources.template_py)
+          ),
           ("admix_plugin.py", String(decoding: PackageResources.admix_plugin_py, as: UTF8.self)),
           (
             "requirements.lock",
@@ -42,10 +55,20 @@ struct PluginNew: AsyncParsableCommand {
       case .swift:
         [
           ("plugin.yaml", manifest), ("Package.swift", package),
-          ("Sources/\(name)/main.swift", text(PackageResources.template_swift_txt)),
+          (
+            "Sources/\(name)/main.swift",
+            text(
+              isTransform
+                ? PackageResources.template_transform_swift_txt
+                : PackageResources.template_swift_txt)
+          ),
           (
             "Sources/AdmixPlugin/AdmixPlugin.swift",
             String(decoding: PackageResources.sdk_swift_txt, as: UTF8.self)
+          ),
+          (
+            "Sources/AdmixPlugin/Transformer.swift",
+            String(decoding: PackageResources.sdk_transformer_swift_txt, as: UTF8.self)
           ),
           (".gitignore", ".build/\n"),
         ]
@@ -81,8 +104,11 @@ struct PluginNew: AsyncParsableCommand {
     protocol: 1
     name: \(name)
     version: 0.1.0
-    summary: Draws each column by itself from the values it has.
+    summary: \(kind == .transform
+      ? "Puts the rows of one table below those of another."
+      : "Draws each column by itself from the values it has.")
     licence: Apache-2.0
+    kinds: \(kind.rawValue)
     \(language == .python
       ? """
       command: ["{environment}/bin/python", main.py]
@@ -95,7 +121,12 @@ struct PluginNew: AsyncParsableCommand {
       files: [Package.swift, "Sources/**/*.swift"]
       data: json-lines
       """)
-    determinism: rows
+    \(kind == .transform
+      ? """
+      determinism: request
+      example: {inputs: [above, below]}
+      """
+      : "determinism: rows")
     limits: {memory: 2 GiB}
 
     """
@@ -120,3 +151,5 @@ struct PluginNew: AsyncParsableCommand {
     """
   }
 }
+
+extension PluginManifest.Kind: ExpressibleByArgument {}

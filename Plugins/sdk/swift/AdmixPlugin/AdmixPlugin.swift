@@ -62,6 +62,8 @@ public struct Column: Sendable, Codable {
   public var roles: [String]
   public var categories: [String]?
   public var decimals: Int?
+  /// Whether the values of a datetime are instants.
+  public var utc: Bool?
 }
 
 /// Rows, column by column.
@@ -102,6 +104,14 @@ public struct Request: Sendable {
   public var threads: Int
   let parameters: Data
   let session: Session
+
+  init(columns: [Column], request: [String: Any], session: Session) throws {
+    self.columns = columns
+    self.session = session
+    seed = (request["seed"] as? NSNumber)?.uint64Value ?? 0
+    threads = request["threads"] as? Int ?? 1
+    parameters = try JSONSerialization.data(withJSONObject: request["parameters"] ?? [:])
+  }
 
   /// The options, as the type that has them.
   public func options<Options: Decodable>(_ type: Options.Type) throws -> Options {
@@ -145,10 +155,35 @@ public struct RowRandom: RandomNumberGenerator, Sendable {
 }
 
 /// Answers what admix asks until it asks no more.
-public struct Plugin<Kind: Generator>: Sendable {
-  private let generator: Kind
+public struct Plugin: Sendable {
+  typealias Verb = @Sendable (_ request: [String: Any], Session) throws -> [String: Any]
+  private let verbs: Set<String>
+  private let answer: Verb
 
-  public init(_ generator: Kind) { self.generator = generator }
+  /// - Parameter answer: gives what a result has beside its type.
+  init(verbs: Set<String>, answer: @escaping Verb) {
+    self.verbs = verbs
+    self.answer = answer
+  }
+
+  public init(_ generator: some Generator) {
+    self.init(verbs: ["fit", "sample"]) { request, session in
+      let columns = try Self.columns(of: request)
+      let asked = try Request(columns: columns, request: request, session: session)
+      if request["type"] as? String == "fit" {
+        let table = try JSONLines.read(Self.path("table", of: request), columns)
+        try generator.fit(table, asked).write(to: Self.path("model", of: request))
+        return [:]
+      }
+      let start = request["start"] as? Int ?? 0
+      let model =
+        request["model"] == nil ? nil : try Data(contentsOf: Self.path("model", of: request))
+      let made = try generator.sample(
+        model, rows: start..<start + (request["count"] as? Int ?? 0), asked)
+      try JSONLines.write(made, columns, to: Self.path("rows", of: request))
+      return [:]
+    }
+  }
 
   public func run() {
     guard
@@ -167,8 +202,10 @@ public struct Plugin<Kind: Generator>: Sendable {
         guard request["protocol"] as? Int == 1 else {
           throw PluginError("PROTOCOL", "this plugin speaks version 1 of the protocol")
         }
-        try answer(request, session)
-        session.say(["type": "result"])
+        guard verbs.contains(request["type"] as? String ?? "") else {
+          throw PluginError("UNSUPPORTED", "this plugin has no such verb")
+        }
+        session.say(try answer(request, session).merging(["type": "result"]) { $1 })
       } catch is Cancelled {
         session.say(["type": "error", "code": "CANCELLED", "message": ""])
         return
@@ -184,35 +221,20 @@ public struct Plugin<Kind: Generator>: Sendable {
     }
   }
 
-  private func answer(_ request: [String: Any], _ session: Session) throws {
-    func path(_ key: String) throws -> URL {
-      guard let path = request[key] as? String else { throw PluginError("PROTOCOL", "no '\(key)'") }
-      return URL(fileURLWithPath: path)
+  static func path(_ key: String, of request: Any) throws -> URL {
+    guard let path = (request as? [String: Any])?[key] as? String else {
+      throw PluginError("PROTOCOL", "no '\(key)'")
     }
-    let verb = request["type"] as? String
-    guard verb == "fit" || verb == "sample" else {
-      throw PluginError("UNSUPPORTED", "this plugin has no such verb")
-    }
-    let columns = try JSONDecoder().decode(Schema.self, from: Data(contentsOf: path("schema")))
+    return URL(fileURLWithPath: path)
+  }
+
+  static func columns(of request: Any) throws -> [Column] {
+    try JSONDecoder().decode(Schema.self, from: Data(contentsOf: path("schema", of: request)))
       .columns
-    let asked = Request(
-      columns: columns, seed: (request["seed"] as? NSNumber)?.uint64Value ?? 0,
-      threads: request["threads"] as? Int ?? 1,
-      parameters: try JSONSerialization.data(withJSONObject: request["parameters"] ?? [:]),
-      session: session)
-    if verb == "fit" {
-      let model = try generator.fit(JSONLines.read(path("table"), columns), asked)
-      return try model.write(to: path("model"))
-    }
-    let start = request["start"] as? Int ?? 0
-    let model = request["model"] == nil ? nil : try Data(contentsOf: path("model"))
-    let made = try generator.sample(
-      model, rows: start..<start + (request["count"] as? Int ?? 0), asked)
-    try JSONLines.write(made, columns, to: path("rows"))
   }
 }
 
-private struct Schema: Decodable { var columns: [Column] }
+struct Schema: Codable { var columns: [Column] }
 
 /// The conversation: requests are read beside the work, so that a cancellation is seen while it goes on.
 final class Session: Sendable {

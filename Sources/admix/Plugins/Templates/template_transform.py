@@ -1,0 +1,1 @@
+../../../../Plugins/sdk/python/template_transform.py
