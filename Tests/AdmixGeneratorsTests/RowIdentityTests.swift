@@ -23,6 +23,14 @@ struct RowIdentityTests {
     ("bootstrap", ["kind": "moving", "order": "joined", "length": 7]),
     ("bootstrap", ["kind": "stationary", "order": "joined"]),
     ("bootstrap", ["kind": "seasonal", "order": "joined", "length": 14, "period": 7]),
+    ("var", ["order": "number", "columns": ["age", "income", "seen"], "season": ["period": 12]]),
+    (
+      "var",
+      [
+        "order": "number", "columns": ["age", "income", "number"], "entity": "member", "lags": 3,
+        "trend": "linear",
+      ]
+    ),
     (
       "rules",
       [
