@@ -9,6 +9,8 @@ struct Bend: Hashable, Sendable, Codable {
   var from: [Double]
   /// Rising; not everywhere.
   var to: [Double]
+  /// By point: the share of made values below it.
+  var shares: [Double]
 
   private static let points = 257
   private static let rows = 512
@@ -27,10 +29,13 @@ struct Bend: Hashable, Sendable, Codable {
     from = (0..<Self.points).map {
       low + (high - low) * Double($0) / Double(Self.points - 1)
     }
-    to = from.map { value in
+    shares = from.map { value in
       var share = 0.0
       for mean in few { share += NormalDistribution.cumulative((value - mean) / deviation) }
-      let place = share / Double(max(1, few.count)) * Double(observed.count) - 0.5
+      return share / Double(max(1, few.count))
+    }
+    to = shares.map { share in
+      let place = share * Double(observed.count) - 0.5
       let below = min(max(0, place.rounded(.down)), Double(observed.count - 1))
       let first = observed[Int(below)]
       let second = observed[min(observed.count - 1, Int(below) + 1)]
@@ -48,8 +53,42 @@ struct Bend: Hashable, Sendable, Codable {
     return to[below] + (to[below + 1] - to[below]) * (place - Double(below))
   }
 
+  /// What is bent to a value: the mean of it, and the variance where there are many, as with frequent zeros.
+  func inverse(_ value: Double) -> (mean: Double, variance: Double) {
+    guard let low = to.first, let high = to.last else { return (value, 0) }
+    func first(_ isBeyond: (Double) -> Bool) -> Int {
+      var (low, high) = (0, to.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if isBeyond(to[middle]) { high = middle } else { low = middle + 1 }
+      }
+      return low
+    }
+    let at = first { $0 >= value }
+    let last = first { $0 > value } - 1
+    if last > at {
+      var (weight, mean, square) = (0.0, 0.0, 0.0)
+      for place in at..<last {
+        let share = shares[place + 1] - shares[place]
+        let middle = 0.5 * (from[place] + from[place + 1])
+        weight += share
+        mean += share * middle
+        square += share * middle * middle
+      }
+      guard weight > 0 else { return (0.5 * (from[at] + from[last]), 0) }
+      mean /= weight
+      return (mean, max(0, square / weight - mean * mean))
+    }
+    if last == at { return (from[at], 0) }
+    if at == 0 { return (from[0] - (low - value), 0) }
+    if at == to.count { return (from[to.count - 1] + (value - high), 0) }
+    let share = (value - to[at - 1]) / (to[at] - to[at - 1])
+    return (from[at - 1] + (from[at] - from[at - 1]) * share, 0)
+  }
+
   var isSound: Bool {
-    from.count == Self.points && to.count == Self.points && from.allSatisfy(\.isFinite)
+    from.count == Self.points && to.count == Self.points && shares.count == Self.points
+      && shares.allSatisfy { (0...1.001).contains($0) } && from.allSatisfy(\.isFinite)
       && to.allSatisfy(\.isFinite) && zip(from, from.dropFirst()).allSatisfy { $0 < $1 }
   }
 }

@@ -9,11 +9,13 @@ struct Companion {
 
   init(_ process: Autoregression) {
     self.process = process
-    let size = process.size * process.lags
+    let size = process.size * process.reach
     var matrix = SquareMatrix(size: size)
-    for lag in 0..<process.lags {
+    for (place, lag) in process.lags.enumerated() {
       for i in 0..<process.size {
-        for j in 0..<process.size { matrix[i, lag * process.size + j] = process[lag + 1, i, j] }
+        for j in 0..<process.size {
+          matrix[i, (lag - 1) * process.size + j] = process[place, i, j]
+        }
       }
     }
     for i in process.size..<max(size, process.size) { matrix[i, i - process.size] = 1 }
@@ -98,11 +100,14 @@ extension Autoregression {
   /// A process whose eigenvalues are all smaller by a factor, which keeps their angles.
   func shrunk(by factor: Double) -> Autoregression {
     var out = self
-    var weight = 1.0
-    for lag in 0..<lags {
-      weight *= factor
-      for place in (lag * size * size)..<((lag + 1) * size * size) {
-        out.coefficients[place] *= weight
+    var (weight, step) = (1.0, 0)
+    for (place, lag) in lags.enumerated() {
+      while step < lag {
+        weight *= factor
+        step += 1
+      }
+      for at in (place * size * size)..<((place + 1) * size * size) {
+        out.coefficients[at] *= weight
       }
     }
     return out

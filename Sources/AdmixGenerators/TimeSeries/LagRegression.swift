@@ -1,29 +1,5 @@
 import AdmixStatistics
 
-/// A vector autoregression u_t = A₁u_{t−1} + … + A_p u_{t−p} + e_t of columns with mean 0.
-struct Autoregression: Hashable, Sendable, Codable {
-  /// How many columns.
-  var size: Int
-  var lags: Int
-  /// Lag after lag, row after row: what column i takes of column j.
-  var coefficients: [Double]
-  /// Of e_t, row after row.
-  var covariance: [Double]
-  /// How many rows it was learned from, each with all of its lags.
-  var rows: Int
-
-  subscript(lag: Int, i: Int, j: Int) -> Double {
-    coefficients[((lag - 1) * size + i) * size + j]
-  }
-
-  /// Whether everything holds that running it relies on.
-  var isSound: Bool {
-    (0...10_000).contains(size) && (0...100).contains(lags)
-      && coefficients.count == lags * size * size && covariance.count == size * size
-      && coefficients.allSatisfy(\.isFinite) && covariance.allSatisfy(\.isFinite)
-  }
-}
-
 /// Least squares of a vector autoregression, over rows whose lags are all there.
 ///
 /// Lütkepohl (2005), sections 3.2 and 3.3 (3.3.9 for the mean-adjusted process) and 4.3 for the order.
@@ -37,10 +13,15 @@ struct LagRegression {
   /// How a criterion judged the orders from 0.
   struct Selection: Hashable, Sendable, Codable {
     var criterion: String
-    /// By order; lower is better.
+    /// By order, without the lags that are there in any case; lower is better.
     var values: [Double]
     /// How many rows all orders were compared over.
     var rows: Int
+
+    /// The order with the lowest value; the first of equals.
+    var taken: Int {
+      values.indices.reduce(0) { values[$1] < values[$0] ? $1 : $0 }
+    }
   }
 
   /// - Parameters:
@@ -62,11 +43,13 @@ struct LagRegression {
     self.runs = runs
   }
 
-  /// How many rows have all of so many lags.
-  func count(lags: Int) -> Int { runs.count { $0 > lags } }
+  /// How many rows have so many rows before them.
+  func count(reach: Int) -> Int { runs.count { $0 > reach } }
 
-  /// Whether there are rows enough to estimate so many lags: three for each coefficient of an equation.
-  func suffices(_ lags: Int) -> Bool { count(lags: lags) >= 3 * size * lags + size + 1 }
+  /// Whether there are rows enough to estimate these lags: three for each coefficient of an equation.
+  func suffices(_ lags: [Int]) -> Bool {
+    count(reach: lags.max() ?? 0) >= 3 * size * lags.count + size + 1
+  }
 
   /// Sums of products: of the lags, of lags and values, and of values.
   private struct Products {
@@ -77,8 +60,10 @@ struct LagRegression {
     var rows: Int
   }
 
-  private func products(lags: Int) -> Products {
-    let width = size * (lags + 1)
+  private func products(_ lags: [Int]) -> Products {
+    let steps = [0] + lags
+    let reach = lags.max() ?? 0
+    let width = size * steps.count
     // The value itself comes first, then its lags: one matrix of sums.
     var total = [Double](repeating: 0, count: width * width)
     var block = total
@@ -88,9 +73,9 @@ struct LagRegression {
       row.withUnsafeMutableBufferPointer { row in
         block.withUnsafeMutableBufferPointer { block in
           total.withUnsafeMutableBufferPointer { total in
-            for at in runs.indices where runs[at] > lags {
-              for lag in 0...lags {
-                for k in 0..<size { row[lag * size + k] = values[(at - lag) * size + k] }
+            for at in runs.indices where runs[at] > reach {
+              for (place, step) in steps.enumerated() {
+                for k in 0..<size { row[place * size + k] = values[(at - step) * size + k] }
               }
               for i in 0..<width {
                 let x = row[i]
@@ -106,7 +91,8 @@ struct LagRegression {
       }
     }
     var out = Products(
-      lags: SquareMatrix(size: size * lags), mixed: [], values: SquareMatrix(size: size), rows: rows
+      lags: SquareMatrix(size: size * lags.count), mixed: [], values: SquareMatrix(size: size),
+      rows: rows
     )
     for i in 0..<width {
       for j in 0...i where j >= size {
@@ -133,16 +119,16 @@ struct LagRegression {
     }
   }
 
-  /// The autoregression of so many lags; all zeros where nothing is there to estimate from.
-  func fit(lags: Int) -> Autoregression {
-    let products = products(lags: lags)
+  /// The autoregression with these lags, rising; all zeros where nothing is there to estimate from.
+  func fit(_ lags: [Int]) -> Autoregression {
+    let products = products(lags)
     let factor = SemidefiniteFactor(products.lags)
     let solutions = products.mixed.map(factor.solve)
     var out = Autoregression(
       size: size, lags: lags, coefficients: [], covariance: [], rows: products.rows)
-    for lag in 0..<lags {
+    for place in lags.indices {
       for i in 0..<size {
-        for j in 0..<size { out.coefficients.append(solutions[i][lag * size + j]) }
+        for j in 0..<size { out.coefficients.append(solutions[i][place * size + j]) }
       }
     }
     // As many rows as are left after the coefficients of an equation (Lütkepohl 3.2.19).
@@ -151,7 +137,7 @@ struct LagRegression {
     for i in 0..<size {
       for j in 0..<size {
         var sum = products.values[i, j]
-        for k in 0..<(size * lags) { sum -= solutions[i][k] * products.mixed[j][k] }
+        for k in 0..<(size * lags.count) { sum -= solutions[i][k] * products.mixed[j][k] }
         out.covariance.append(sum / freedom)
       }
     }
@@ -170,14 +156,12 @@ struct LagRegression {
     var out: [Double] = []
     var sums = [Double](repeating: 0, count: size)
     var rows = 0
-    for at in runs.indices where runs[at] > process.lags {
+    for at in runs.indices where runs[at] > process.reach {
       rows += 1
       for i in 0..<size {
         var rest = values[at * size + i]
-        for lag in 0..<process.lags {
-          for j in 0..<size {
-            rest -= process[lag + 1, i, j] * values[(at - lag - 1) * size + j]
-          }
+        for (place, lag) in process.lags.enumerated() {
+          for j in 0..<size { rest -= process[place, i, j] * values[(at - lag) * size + j] }
         }
         sums[i] += rest
         out.append(rest)
@@ -187,34 +171,38 @@ struct LagRegression {
     return out
   }
 
-  /// Judges all orders up to one over the same rows: those that have all lags of the largest.
+  /// Judges all orders up to one over the same rows: those that have all lags of the largest, and others that are
+  /// there in any case.
   ///
   /// ln|Σ̃| + c·p·K²/T with the maximum likelihood covariance Σ̃; c is 2 for AIC and ln T for BIC (Lütkepohl 4.3.2
   /// and 4.3.9). Columns that others determine are left out of the determinant, the same ones in each order.
-  func selection(upTo most: Int, by criterion: SeriesOptions.Criterion) -> Selection {
-    let products = products(lags: most)
+  func selection(
+    upTo most: Int, also others: [Int], by criterion: SeriesOptions.Criterion
+  ) -> Selection {
+    // The others first: the factor of a matrix holds that of each of its beginnings.
+    let products = products(others + Array(1..<(most + 1)))
     let factor = SemidefiniteFactor(products.lags)
     let z = products.mixed.map(factor.forward)
-    let count = Double(max(1, products.rows))
+    let rows = Double(max(1, products.rows))
     var rest = products.values
     var kept: [Bool]?
     var values: [Double] = []
+    var taken = 0
     for order in 0...most {
-      if order > 0 {
-        for k in ((order - 1) * size)..<(order * size) {
-          for i in 0..<size {
-            for j in 0..<size { rest[i, j] -= z[i][k] * z[j][k] }
-          }
+      let count = (others.count + order) * size
+      for k in taken..<count {
+        for i in 0..<size {
+          for j in 0..<size { rest[i, j] -= z[i][k] * z[j][k] }
         }
       }
+      taken = count
       var covariance = rest
-      for place in covariance.values.indices { covariance.values[place] /= count }
+      for place in covariance.values.indices { covariance.values[place] /= rows }
       let factor = SemidefiniteFactor(covariance)
       let those = kept ?? factor.isDetermined.map { !$0 }
       kept = those
-      let weight = criterion == .aic ? 2 : PortableMath.log(count)
-      values.append(
-        factor.logDeterminant(of: those) + weight * Double(order * size * size) / count)
+      let weight = criterion == .aic ? 2 : PortableMath.log(rows)
+      values.append(factor.logDeterminant(of: those) + weight * Double(count * size) / rows)
     }
     return Selection(criterion: criterion.rawValue, values: values, rows: products.rows)
   }

@@ -67,6 +67,8 @@ struct SeriesModel: Sendable, Codable {
   var radius: Double
   /// What eigenvalues were multiplied by to be stable; nil where they were.
   var shrinkage: Double?
+  /// By moving column: its variance around what a series has of its own, in squared deviations.
+  var variances: [Double]
   /// The covariance of what series have of their own, in deviations of the moving columns; empty for none.
   var effects: [Double]
   var attributes: [SeriesAttribute]
@@ -96,6 +98,7 @@ struct SeriesModel: Sendable, Codable {
       seasons.allSatisfy(\.isSound), columns.allSatisfy({ isSound($0) }),
       Set(moving).count == size, moving.allSatisfy(columns.indices.contains),
       process.isSound, process.size == size,
+      variances.count == size, variances.allSatisfy({ $0.isFinite && $0 >= 0 }),
       effects.isEmpty || effects.count == size * size && effects.allSatisfy(\.isFinite),
       attributes.allSatisfy({ isSound($0) }), !kinds.isEmpty, kinds.allSatisfy({ isSound($0) }),
       !starts.isEmpty, starts.count == lengths.count, starts.allSatisfy(\.isFinite),
@@ -153,8 +156,9 @@ extension SeriesModel {
     self.isDifferenced = isDifferenced
     columns = []
     moving = []
-    process = Autoregression(size: 0, lags: 0, coefficients: [], covariance: [], rows: 0)
+    process = Autoregression(size: 0, lags: [], coefficients: [], covariance: [], rows: 0)
     radius = 0
+    variances = []
     effects = []
     attributes = []
     kinds = [SeriesKind(values: [], count: 1, shift: [])]

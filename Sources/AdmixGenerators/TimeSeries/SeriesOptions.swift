@@ -6,7 +6,7 @@ struct SeriesOptions: Sendable {
   /// How the order of the autoregression is found.
   enum Lags: Hashable, Sendable {
     case fixed(Int)
-    case upTo(Int, by: Criterion)
+    case upTo(Int, by: Criterion, also: [Int])
   }
   enum Criterion: String, CaseIterable, Sendable { case bic, aic }
   enum Trend: String, CaseIterable, Sendable { case constant, linear }
@@ -53,6 +53,10 @@ struct SeriesOptions: Sendable {
           .optional(
             "by", .choice(Criterion.allCases.map(\.rawValue)), default: "bic",
             "The information criterion that decides: `bic` takes fewer lags than `aic`."),
+          .optional(
+            "also", .listOrOne(.int(2...500)), default: [],
+            "Single lags beyond `max` that are there in any case, such as 24 for hours that are like those of the day before."
+          ),
         ]),
       ]), default: ["max": 12, "by": "bic"],
       "How many steps back a row depends on: a number, or the largest that may be chosen."),
@@ -80,7 +84,7 @@ struct SeriesOptions: Sendable {
     ),
     .optional(
       "values", .choice(Values.allCases.map(\.rawValue)), default: "observed",
-      "`observed` bends each column to the distribution it had; `normal` leaves it as trend, season and noise make it. With `difference` or `noise: residuals` it is left."
+      "`observed` learns a column as a bent normal one, and bends it back to the distribution it had; `normal` learns it as it is. With `difference` or `noise: residuals` it is learned as it is."
     ),
     .optional(
       "extrapolate", .bool, default: false,
@@ -105,7 +109,8 @@ struct SeriesOptions: Sendable {
     } else {
       lags = .upTo(
         options["lags"]?["max"]?.int ?? 12,
-        by: options["lags"]?["by"]?.text.flatMap(Criterion.init(rawValue:)) ?? .bic)
+        by: options["lags"]?["by"]?.text.flatMap(Criterion.init(rawValue:)) ?? .bic,
+        also: Set(list(options["lags"]?["also"]).compactMap(\.int)).sorted())
     }
     trend = options["trend"]?.text.flatMap(Trend.init(rawValue:)) ?? .constant
     let season = options["season"]
@@ -128,26 +133,30 @@ struct SeriesOptions: Sendable {
     }
   }
 
+  /// Whether columns are bent to the distribution that was observed.
+  var isBent: Bool { values == .observed && !isDifferenced && noise == .normal }
+
   var learning: JSONValue {
     let order: JSONValue =
       switch lags {
       case .fixed(let count): JSONValue(count)
-      case .upTo(let most, let criterion):
-        ["max": JSONValue(most), "by": .string(criterion.rawValue)]
+      case .upTo(let most, let criterion, let also):
+        [
+          "max": JSONValue(most), "by": .string(criterion.rawValue),
+          "also": .array(also.map { JSONValue($0) }),
+        ]
       }
     return [
       "order": .string(self.order ?? ""), "entity": .string(entity ?? ""),
       "columns": .array(columns.map { .string($0.name) }), "lags": order,
       "trend": .string(trend.rawValue), "period": .array(periods.map { JSONValue($0) }),
       "by": .array(calendar.map { .string($0.rawValue) }), "difference": .bool(isDifferenced),
-      "noise": .string(noise.rawValue),
+      "noise": .string(noise.rawValue), "values": .string(values.rawValue),
     ]
   }
 
   var sampling: JSONValue {
-    var members: [String: JSONValue] = [
-      "extrapolate": .bool(extrapolates), "values": .string(values.rawValue),
-    ]
+    var members: [String: JSONValue] = ["extrapolate": .bool(extrapolates)]
     if let entities { members["entities"] = JSONValue(entities) }
     return .object(members)
   }

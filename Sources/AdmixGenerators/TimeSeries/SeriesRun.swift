@@ -9,7 +9,7 @@ struct SeriesDynamics: Sendable {
   let noise: SemidefiniteFactor
   let start: SemidefiniteFactor
   let effects: SemidefiniteFactor?
-  /// By moving column: what makes its variance the observed one.
+  /// By moving column: what makes its variance the observed one, where something relies on that.
   let gains: [Double]
   let residuals: [Double]
 
@@ -19,13 +19,16 @@ struct SeriesDynamics: Sendable {
     noise = SemidefiniteFactor(
       SquareMatrix(size: size, values: process.covariance) ?? SquareMatrix(size: size))
     let states =
-      Companion(process).stationaryCovariance ?? SquareMatrix(size: max(size, size * process.lags))
+      Companion(process).stationaryCovariance ?? SquareMatrix(size: max(size, size * process.reach))
     start = SemidefiniteFactor(states)
     effects =
       model.effects.isEmpty
       ? nil
       : SquareMatrix(size: size, values: model.effects).map { SemidefiniteFactor($0) }
-    gains = (0..<size).map { states[$0, $0] > 0 ? 1 / states[$0, $0].squareRoot() : 0 }
+    let isScaled = model.shrinkage != nil || model.columns.contains { $0.bend != nil }
+    gains = (0..<size).map {
+      !isScaled ? 1 : states[$0, $0] > 0 ? (model.variances[$0] / states[$0, $0]).squareRoot() : 0
+    }
     residuals = model.residuals
   }
 }
@@ -60,7 +63,7 @@ struct SeriesRun: Sendable {
     self.donor = donor
     let size = dynamics.process.size
     let z = (0..<dynamics.start.lower.size).map { Self.normal(random, .start, UInt64($0), 0) }
-    states = dynamics.process.lags == 0 ? [] : dynamics.start.correlated(z)
+    states = dynamics.process.lags.isEmpty ? [] : dynamics.start.correlated(z)
     var own = model.kinds[kind].shift
     if let effects = dynamics.effects {
       let z = (0..<size).map { Self.normal(random, .effect, UInt64($0), 0) }
@@ -90,20 +93,19 @@ struct SeriesRun: Sendable {
       let place = min(count - 1, Int(u * Double(count)))
       new = Array(dynamics.residuals[(place * size)..<((place + 1) * size)])
     }
-    let lags = dynamics.process.lags
-    if lags > 0 {
-      dynamics.process.coefficients.withUnsafeBufferPointer { a in
-        for lag in 0..<lags {
-          for i in 0..<size {
-            var sum = 0.0
-            let row = (lag * size + i) * size
-            for j in 0..<size { sum += a[row + j] * states[lag * size + j] }
-            new[i] += sum
-          }
+    if dynamics.process.lags.isEmpty { return new }
+    dynamics.process.coefficients.withUnsafeBufferPointer { a in
+      for (place, lag) in dynamics.process.lags.enumerated() {
+        for i in 0..<size {
+          var sum = 0.0
+          let row = (place * size + i) * size
+          for j in 0..<size { sum += a[row + j] * states[(lag - 1) * size + j] }
+          new[i] += sum
         }
       }
-      states = new + states.dropLast(size)
     }
+    states.removeLast(size)
+    states.insert(contentsOf: new, at: 0)
     return new
   }
 

@@ -122,7 +122,7 @@ struct SeriesSampler: RowSampler {
   /// The value as its column can have it.
   private func kept(_ value: Double, _ column: SeriesColumn) -> Double {
     var value = value
-    if options.values == .observed, let bend = column.bend { value = bend(value) }
+    if let bend = column.bend { value = bend(value) }
     if !options.extrapolates {
       value = min(max(value, column.low), column.high)
     } else if column.low >= 0 {

@@ -4,8 +4,8 @@ extension SeriesModel {
   /// The model in figures: trend and season of each column, what it takes of the steps before, and stability.
   var report: CheckReport {
     var sections = [columnSection]
-    if let selection { sections.append(Self.section(selection, chosen: process.lags)) }
-    if process.lags > 0 { sections.append(coefficientSection) }
+    if let selection { sections.append(section(selection)) }
+    if !process.lags.isEmpty { sections.append(coefficientSection) }
     if moving.count > 1 { sections.append(noveltySection) }
     sections += seasons.indices.map(section)
     if !attributes.isEmpty {
@@ -19,7 +19,7 @@ extension SeriesModel {
     if !leftOut.isEmpty {
       sections.append(.init(title: "Left out", text: leftOut.joined(separator: ", ")))
     }
-    var metrics = ["var.lags": Measurement(Double(process.lags), support: process.rows)]
+    var metrics = ["var.lags": Measurement(Double(process.reach), support: process.rows)]
     metrics["var.spectral_radius"] =
       moving.isEmpty
       ? .undefined("no column varies around its trend and season")
@@ -34,18 +34,24 @@ extension SeriesModel {
       shrinkage == nil
       ? "stable" : "made stable by shrinking its eigenvalues"
     return
-      "learned \(columns.count) columns from \(rows) rows of \(series): VAR(\(process.lags)) of \(moving.count) columns, spectral radius \(Self.short(radius)), \(stable)"
+      "learned \(columns.count) columns from \(rows) rows of \(series): VAR(\(process.lags.count)) of \(moving.count) columns, spectral radius \(Self.short(radius)), \(stable)"
   }
 
   private static func short(_ value: Double) -> String {
     "\((value * 10_000).rounded() / 10_000)"
   }
 
+  private var subject: String {
+    if isDifferenced { return "changes from step to step" }
+    return columns.contains { $0.bend != nil }
+      ? "values bent to a normal distribution around trend and season" : "values"
+  }
+
   private var columnSection: CheckReport.Section {
     .init(
       title: "Columns",
       text:
-        "Of values\(isDifferenced ? "' changes from step to step" : ""): the level and what each step adds, the deviation around trend and season, that of what is new in each step, and how much of the square of the one the steps before tell.",
+        "Of \(subject): the level and what each step adds, the deviation around trend and season, that of what is new in each step, and how much of the square of the one the steps before tell.",
       tables: [
         .init(
           columns: ["column", "level", "per step", "deviation", "new", "told by lags", "missing"],
@@ -115,20 +121,22 @@ extension SeriesModel {
       Measurement(min(max(0, 1 - novelty(place, place)), 1), support: process.rows))
   }
 
-  private static func section(_ selection: LagRegression.Selection, chosen: Int)
-    -> CheckReport.Section
-  {
-    .init(
+  private func section(_ selection: LagRegression.Selection) -> CheckReport.Section {
+    let others = process.lags.count - selection.taken
+    return .init(
       title: "Order",
       text:
-        "The \(selection.criterion.uppercased()) of each number of lags over the same \(selection.rows) rows; the lowest was taken.",
+        "The \(selection.criterion.uppercased()) of each number of lags over the same \(selection.rows) rows; the lowest was taken."
+        + (others > 0
+          ? " Beside them there are lags of \(process.lags.suffix(others).map(String.init).joined(separator: ", "))."
+          : ""),
       tables: [
         .init(
           columns: ["lags", selection.criterion, "taken"],
           rows: selection.values.enumerated().map { order, value in
             [
               .count(order), .measurement(Measurement(value, support: selection.rows)),
-              .flag(order == chosen),
+              .flag(order == selection.taken),
             ]
           })
       ])
@@ -138,9 +146,9 @@ extension SeriesModel {
     var rowsOfTable: [[CheckReport.Cell]] = []
     // The largest say most; a wide model has thousands.
     var all: [(lag: Int, i: Int, j: Int, value: Double)] = []
-    for lag in 1...process.lags {
+    for (place, lag) in process.lags.enumerated() {
       for i in moving.indices {
-        for j in moving.indices { all.append((lag, i, j, process[lag, i, j])) }
+        for j in moving.indices { all.append((lag, i, j, process[place, i, j])) }
       }
     }
     let largest = all.indices.sorted {

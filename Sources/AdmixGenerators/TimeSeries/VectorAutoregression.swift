@@ -5,8 +5,8 @@ package import Foundation
 
 /// New series that vary as those it learned from: trend, season, and a vector autoregression around them.
 ///
-/// y_t = d_t + σ(m + u_t), where d is trend and season, m what a series has of its own, σ the deviation of each
-/// column, and u_t = A₁u_{t−1} + … + A_p u_{t−p} + e_t. See Lütkepohl, New Introduction to Multiple Time
+/// y_t = b(d_t + σ(m + u_t)), where d is trend and season, m what a series has of its own, σ the deviation of each
+/// column, u_t = A₁u_{t−1} + … + A_p u_{t−p} + e_t, and b the map to the distribution observed. See Lütkepohl, New Introduction to Multiple Time
 /// Series Analysis (2005): least squares of the mean-adjusted process (3.3), order (4.3), stability (2.1).
 ///
 /// A row is a function of the model, the seed and the rows before it in its series. The first state is drawn
@@ -19,11 +19,11 @@ package struct VectorAutoregression: Generator {
     fields: SeriesOptions.fields,
     needsLearning: true, conditionsExactly: true,
     cost:
-      "One pass over the training data, whose learned columns are then held in memory; O(rows × (columns × lags)²) to fit and O(columns² × lags) for each row. A row follows from those before it in its series: workers share series, and a single long one is made once from its start.",
+      "One pass over the training data, whose learned columns are then held in memory; O(rows × (columns × lags)² + (columns × largest lag)³) to fit and O(columns² × lags) for each row. A row follows from those before it in its series: workers share series, and a single long one is made once from its start.",
     limits:
-      "Linear dependence and one level of noise throughout: bursts, changes of regime and spread that goes with the season are not kept. Columns that add up to others do so before rounding only. Times come out evenly spaced, without the gaps of the training data; missing values come at random, as often as they were. Without `entity` all rows are one series. `where` and `keep` are for attributes of entities alone. Not private: ranges, distributions, first and last times and the attributes of entities are kept as they were.",
+      "Linear dependence: bursts and changes of regime are not kept. Columns of which much is one value, such as zeros, lose some of their dependence, and columns that add up to others do so with `values: normal` alone, before rounding. Times come out evenly spaced, without the gaps of the training data; missing values come at random, as often as they were. Without `entity` all rows are one series. `where` and `keep` are for attributes of entities alone. Not private: ranges, distributions, first and last times and the attributes of entities are kept as they were.",
     sources:
-      "Lütkepohl, New Introduction to Multiple Time Series Analysis (2005), sections 2.1, 3.3 and 4.3; Hamilton, Time Series Analysis (1994), chapter 10; Cario and Nelson, Autoregressive to anything (1996), for distributions that are not normal."
+      "Lütkepohl, New Introduction to Multiple Time Series Analysis (2005), sections 2.1, 3.3, 4.3 and 5.2; Cario and Nelson, Autoregressive to anything (1996), for distributions that are not normal; Dhaene and Jochmans, Split-panel jackknife estimation of fixed-effect models (2015), for several series."
   )
 
   let options: SeriesOptions
