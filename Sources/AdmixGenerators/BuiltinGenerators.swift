@@ -11,6 +11,7 @@ package enum BuiltinGenerators {
     Smote.self,
     Augment.self,
     Bootstrap.self,
+    VectorAutoregression.self,
     Rules.self,
     AgentSimulation.self,
   ]

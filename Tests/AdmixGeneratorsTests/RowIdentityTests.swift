@@ -23,6 +23,14 @@ struct RowIdentityTests {
     ("bootstrap", ["kind": "moving", "order": "joined", "length": 7]),
     ("bootstrap", ["kind": "stationary", "order": "joined"]),
     ("bootstrap", ["kind": "seasonal", "order": "joined", "length": 14, "period": 7]),
+    ("var", ["order": "number", "columns": ["age", "income", "seen"], "season": ["period": 12]]),
+    (
+      "var",
+      [
+        "order": "number", "columns": ["age", "income", "number"], "entity": "member", "lags": 3,
+        "trend": "linear",
+      ]
+    ),
     (
       "rules",
       [
@@ -129,7 +137,7 @@ struct RowIdentityTests {
     }
     // Those that `keep` asks for once more come singly, in any order.
     #expect(try drawn([650, 3, 401], of: count) == [650, 3, 401].map { whole[$0] })
-    if generator.drawsAgain {
+    if generator.drawsRowsAgain {
       #expect(
         try drawn([5], of: count, attempt: 1) == drawn([2, 5], of: count, attempt: 1).suffix(1))
     }

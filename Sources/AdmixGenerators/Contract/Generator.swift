@@ -27,8 +27,10 @@ package protocol Generator: Sendable {
   /// asked for later and those already made are kept.
   var dependsOnRowCount: Bool { get }
 
-  /// Whether a row may be drawn again until it satisfies `where` and `keep`.
-  var drawsAgain: Bool { get }
+  /// Whether it has to be told how many rows to make; false where its own options say it.
+  var needsRows: Bool { get }
+  /// Whether a row can be drawn again without those beside it, so that rules over rows can be kept.
+  var drawsRowsAgain: Bool { get }
 
   /// What a model tells at most about any one row; nil where it may tell anything.
   var privacyBound: PrivacyBound? { get }
@@ -72,7 +74,8 @@ extension Generator {
   package var learningParameters: JSONValue { .object([:]) }
   package var samplingParameters: JSONValue { .object([:]) }
   package var dependsOnRowCount: Bool { false }
-  package var drawsAgain: Bool { true }
+  package var needsRows: Bool { true }
+  package var drawsRowsAgain: Bool { true }
   package var privacyBound: PrivacyBound? { nil }
   package var learnsRepeatably: Bool { true }
   package var tables: [String] { ["data"] }

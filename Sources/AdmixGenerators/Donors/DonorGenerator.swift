@@ -36,27 +36,10 @@ extension DonorGenerator {
   {
     var report = Diagnostics()
     let plan = ColumnPlan(learning.schema, text: text)
-    var table: DonorTable?
-    for index in 0..<statistics.count {
-      var reader = ByteReader(try statistics(index))
-      let part = try DonorTable(from: &reader)
-      if table == nil { table = part } else { try table?.append(part) }
-    }
-    guard let table, table.rows > 0 else {
-      throw Diagnostics([LearningProblem.noRows(learning.span)])
-    }
+    let table = try DonorTable(joining: statistics, span: learning.span, report: &report)
     if table.columns.isEmpty {
       throw Diagnostics([LearningProblem.noColumns(plan.leftOut, learning.span)])
     }
-    for column in table.columns {
-      if column.tooLarge > 0 {
-        report.append(LearningProblem.tooLarge(column.name, column.tooLarge, learning.span))
-      }
-      if column.notFinite > 0 {
-        report.append(LearningProblem.notFinite(column.name, column.notFinite, learning.span))
-      }
-    }
-    try report.check()
     var warnings = report.items + LearningProblem.notGenerated(plan.leftOut, learning.span)
     let header = DonorModel.Header(
       generator: Self.description.name, schema: plan.schema,

@@ -69,21 +69,15 @@ struct DonorSampler: RowSampler {
   private let model: DonorModel
   private let picker: any DonorPicker
   private let request: SamplingRequest
-  private let keys: [String: RandomPermutation]
+  private let keys: [String: FreshKeys]
   /// By column of the table: what a level is in the schema.
   private let codes: [[Int32]]
-
-  private static let keyDomain = 1_000_000_000_000
 
   init(_ model: DonorModel, _ picker: any DonorPicker, _ request: SamplingRequest) {
     self.model = model
     self.picker = picker
     self.request = request
-    keys = Dictionary(
-      model.header.keys.map {
-        ($0, RandomPermutation(count: Self.keyDomain, source: request.random("key\u{0}\($0)")))
-      }
-    ) { $1 }
+    keys = Dictionary(model.header.keys.map { ($0, FreshKeys($0, request)) }) { $1 }
     codes = model.table.columns.map { column in
       guard let schema = model.header.schema[column.name], schema.type == .category else {
         return []
@@ -106,22 +100,13 @@ struct DonorSampler: RowSampler {
       picker.row(number, random, into: &values)
       for index in schema.columns.indices {
         guard let place = places[index] else {
-          append(key: number, schema.columns[index], to: &builders[index])
+          keys[schema.columns[index].name]?.append(number, to: &builders[index])
           continue
         }
         append(values[place], place, schema.columns[index], to: &builders[index])
       }
     }
     return Batch(schema: schema, columns: builders.map { $0.finish() }, rows: rows.count)
-  }
-
-  private func append(key row: Int, _ column: ColumnSchema, to builder: inout ColumnBuilder) {
-    let made = Self.keyDomain + (keys[column.name]?[max(0, row) % Self.keyDomain] ?? 0)
-    switch column.type {
-    case .int: builder.append(int: made)
-    case .double: builder.append(double: Double(made))
-    default: builder.append(text: "\(made)")
-    }
   }
 
   private func append(
@@ -139,17 +124,7 @@ struct DonorSampler: RowSampler {
         if code < 0 { builder.appendMissing() } else { builder.append(code: code) }
       default: builder.append(text: levels[Int(level)])
       }
-    case .number(let number):
-      guard number.isFinite else { return builder.appendMissing() }
-      switch column.type {
-      case .int: builder.append(int: Int64(whole: number.rounded()))
-      case .date: builder.append(days: Int32(clamping: Int64(whole: number.rounded())))
-      case .datetime: builder.append(microseconds: Int64(whole: number.rounded()))
-      default:
-        guard let digits = column.decimals else { return builder.append(double: number) }
-        let scale = pow(10, Double(min(max(digits, 0), 15)))
-        builder.append(double: (number * scale).rounded() / scale)
-      }
+    case .number(let number): builder.append(number: number)
     }
   }
 

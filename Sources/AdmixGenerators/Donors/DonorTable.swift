@@ -93,6 +93,29 @@ struct DonorTable: Sendable {
     return out
   }
 
+  /// The rows of all partitions, in order.
+  ///
+  /// Throws where there are none, or a whole number is too large; reports values that are not finite.
+  init(joining statistics: StatisticsList, span: SourceSpan?, report: inout Diagnostics) throws {
+    var table: DonorTable?
+    for index in 0..<statistics.count {
+      var reader = ByteReader(try statistics(index))
+      let part = try DonorTable(from: &reader)
+      if table == nil { table = part } else { try table?.append(part) }
+    }
+    guard let table, table.rows > 0 else { throw Diagnostics([LearningProblem.noRows(span)]) }
+    self = table
+    for column in columns {
+      if column.tooLarge > 0 {
+        report.append(LearningProblem.tooLarge(column.name, column.tooLarge, span))
+      }
+      if column.notFinite > 0 {
+        report.append(LearningProblem.notFinite(column.name, column.notFinite, span))
+      }
+    }
+    try report.check()
+  }
+
   /// Adds the rows of another table with the same columns.
   mutating func append(_ other: DonorTable) throws {
     guard other.columns.count == columns.count, rows + other.rows <= Self.mostRows else {

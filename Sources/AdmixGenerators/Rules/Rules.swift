@@ -253,7 +253,7 @@ package struct Rules: Generator {
 
   package var samplingParameters: JSONValue { .object(parameters) }
   /// A row of one table stands in rows of others, which would not know of another draw.
-  package var drawsAgain: Bool { isAlone }
+  package var drawsRowsAgain: Bool { isAlone }
   package var tables: [String] { declared.isEmpty ? ["data"] : declared.map(\.name) }
 
   package func schemas(learned: Schema?, report: inout Diagnostics) -> [String: Schema] {

@@ -94,18 +94,10 @@ package struct Generate: StageKind {
           cause: "its rows would be the same without 'learn'",
           hint: "remove 'learn', or choose a generator that learns"))
     }
-    if !generator.drawsAgain {
-      for node in [options["where"], options["keep"]].compactMap({ $0 }) {
-        report.append(
-          .error(
-            "AX0682", at: node.span, "rows of several tables are not drawn again",
-            cause: "a row of one stands in rows of the others",
-            hint: "say it in the columns, with 'bounds', 'when' or an expression"))
-      }
-    }
+    refuseWhatSaysNothing(options, report: &report)
     if generator is any Simulation {
       refuseRows(options, report: &report)
-    } else if rows == nil {
+    } else if rows == nil, generator.needsRows {
       report.append(
         .error(
           "AX0612", at: options.span, "'rows' is missing",
@@ -127,6 +119,36 @@ package struct Generate: StageKind {
           hint: name == "rows"
             ? "a transform with the step sample takes so many of them"
             : "a transform with the step filter keeps some of them"))
+    }
+  }
+
+  /// What a generator of series cannot take: rows beside a number of series, and rules over single rows.
+  private func refuseWhatSaysNothing(_ options: OptionValues, report: inout Diagnostics) {
+    if let node = options["rows"], !generator.needsRows, !(generator is any Simulation) {
+      report.append(
+        .error(
+          "AX0675", at: node.span, "'rows' says nothing beside 'entities'",
+          cause:
+            "series are as long as those learned from, so their number decides how many rows there are",
+          hint: "remove one of the two"))
+    }
+    if generator.drawsRowsAgain { return }
+    if !Swift.type(of: generator).description.conditionsExactly {
+      for node in [options["where"], options["keep"]].compactMap({ $0 }) {
+        report.append(
+          .error(
+            "AX0682", at: node.span, "rows of several tables are not drawn again",
+            cause: "a row of one stands in rows of the others",
+            hint: "say it in the columns, with 'bounds', 'when' or an expression"))
+      }
+      return
+    }
+    for rule in keep where rule.conditions == nil {
+      report.append(
+        .error(
+          "AX0675", at: rule.span, "\(generatorName) cannot keep the rule '\(rule.text)'",
+          cause: "a row follows from those before it, so none can be drawn again",
+          hint: "a transform with the step filter keeps some of the rows"))
     }
   }
 
