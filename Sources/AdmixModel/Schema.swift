@@ -25,6 +25,10 @@ package enum ColumnRole: String, Hashable, Sendable, Codable, CaseIterable {
   case id
   /// Identifies a person directly.
   case pii
+  /// Tells people apart together with others of its kind, such as a birthday and a place.
+  case quasiIdentifier = "quasi-identifier"
+  /// What others must not learn about a person, such as a diagnosis.
+  case sensitive
   /// Orders rows in time.
   case time
   /// Kept, but no generator learns it and no check looks at it.

@@ -11,6 +11,7 @@ package let builtinStages = StageRegistry([
   Mix.self,
   Split.self,
   Fairness.self,
+  Mitigate.self,
   Validate.self,
   Export.self,
   Command.self,

@@ -190,6 +190,12 @@ import Testing
       ]
     ),
     (
+      "{mitigate: {from: people, label: {column: vip, positive: true}, protected: sex}}", "data",
+      ["age", "id", "pay", "sex", "vip"].map { "\($0): from.\($0) IDENTITY" } + [
+        "weight: from.vip AGGREGATION reweighing; from.sex AGGREGATION reweighing"
+      ]
+    ),
+    (
       "{export: {from: people, to: out.csv, columns: [pay, sex]}}", "file",
       ["pay: from.pay IDENTITY", "sex: from.sex IDENTITY"]
     ),

@@ -94,6 +94,13 @@ import Testing
         ("label", "{column: y, positive: 'no'}"), ("reference", "{k: a}"),
       ]),
     Case(
+      kind: Mitigate.self, roles: ["from": "rows"],
+      options: ["from": "rows", "label": "{column: k, positive: a}", "protected": "[g]"],
+      edits: [
+        ("label", "{column: k, positive: b}"), ("protected", "[y]"), ("min_support", "2"),
+        ("method", "{reweighing: {weight: v}}"), ("gates", "[warn: effective_rows < 0.1]"),
+      ]),
+    Case(
       kind: Validate.self, roles: ["of": "mixed", "reference": "rows", "holdout": "more"],
       options: [
         "of": "mixed", "reference": "rows", "holdout": "more",
@@ -119,7 +126,7 @@ import Testing
       options: ["from": "mixed", "to": "out.csv"],
       edits: [
         ("to", "other.csv"), ("format", "parquet"), ("columns", "[n, k]"), ("origin", "true"),
-        ("card", "true"), ("attestation", "true"),
+        ("card", "true"), ("attestation", "true"), ("policy", "{deny: [pii]}"),
       ]),
     Case(
       kind: Generate.self, roles: ["learn": "rows"],

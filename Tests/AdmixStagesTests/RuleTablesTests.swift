@@ -1,8 +1,6 @@
 import AdmixData
 import AdmixGenerators
 import AdmixModel
-import AdmixSpec
-import AdmixStages
 import Foundation
 import Testing
 
@@ -47,31 +45,9 @@ import Testing
           - amount: quantity * product.price
     """
 
-  static func rules(_ tables: String) throws -> any Generator {
-    let lines = tables.split(separator: "\n").map { "            " + $0 }.joined(separator: "\n")
-    let text = """
-      admix: 1
-      name: test
-      stages:
-        made:
-          generate:
-            rows: 10
-            with:
-              rules:
-                tables:
-      \(lines)
-      """
-    let spec = try SpecCompiler(kinds: [Generate.description]).compile(text: text)
-    let options = try #require(spec.stages.first?.options["with"]?["rules"])
-    var report = Diagnostics()
-    let rules = Rules(options, report: &report)
-    try report.check()
-    return rules
-  }
-
   /// Every table by its columns, numbers as they are, texts as their numbers.
   private static func draw(_ tables: String, rows: Int) throws -> [String: [String: [Double]]] {
-    let rules = try rules(tables)
+    let rules = try RulesTests.rules(tables, under: "tables")
     let request = SamplingRequest(model: nil, rows: rows, seed: 5, salt: "test")
     let sampler = try rules.sampler(request)
     var out: [String: [String: [Double]]] = [:]
@@ -185,7 +161,8 @@ import Testing
   }
 
   @Test func lineageGoesFromTableToTable() throws {
-    let rules = try #require(try Self.rules(Self.shop) as? any ColumnTracing & Generator)
+    let rules = try #require(
+      try RulesTests.rules(Self.shop, under: "tables") as? any ColumnTracing & Generator)
     func words(_ table: String, _ column: String) -> [String] {
       (rules.dependencies(of: table, schema: Schema(), learned: nil).columns[column] ?? []).map {
         "\($0.table ?? "own").\($0.column) \($0.how)"

@@ -9,8 +9,10 @@ import Testing
 
 /// Declared columns, from the text of a pipeline file to rows.
 @Suite struct RulesTests {
-  /// - Parameter columns: the lines under `columns:`, not indented.
-  private static func rules(_ columns: String) throws -> any Generator {
+  /// - Parameters:
+  ///   - columns: the lines under the key, not indented.
+  ///   - key: `columns`, or `tables`.
+  static func rules(_ columns: String, under key: String = "columns") throws -> any Generator {
     let lines = columns.split(separator: "\n").map { "            " + $0 }.joined(separator: "\n")
     let text = """
       admix: 1
@@ -21,7 +23,7 @@ import Testing
             rows: 10
             with:
               rules:
-                columns:
+                \(key):
       \(lines)
       """
     let spec = try SpecCompiler(kinds: [Generate.description]).compile(text: text)

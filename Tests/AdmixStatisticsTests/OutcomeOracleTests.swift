@@ -263,6 +263,33 @@ struct OutcomeOracleTests {
     #expect(compared > 20, "compared \(compared)")
   }
 
+  @Test func weightsAgreeWithAIF360() throws {
+    guard let oracle = try Oracle("model_fairness_adult_pred") else { return }
+    let table = try Oracle.table("adult_pred")
+    var compared = 0
+    for item in oracle.cases where item["metric"] == "reweighing_weights" {
+      guard item["params"]?["sample_weight"] ?? .null == .null,
+        let (name, privileged) = item["params"]?["privileged"]?.object?.first,
+        let privileged = privileged.string
+      else { continue }
+      // Theirs are two groups: one, and all others.
+      var two = table
+      two[name] = table[name]?.map { $0 == privileged ? "privileged" : "unprivileged" }
+      let groups = try #require(
+        GroupTable(
+          try counts(two, [name, "y_true"]), attributes: [name], label: "y_true", positive: ["1"]))
+      let found = Reweighing(groups)
+      for cell in found.cells {
+        let who = cell.values[0] ?? ""
+        #expect(near(cell.good, item["expected"]?["\(who)|favorable"], 1e-12), "\(name) \(who)")
+        #expect(near(cell.bad, item["expected"]?["\(who)|unfavorable"], 1e-12), "\(name) \(who)")
+        compared += 2
+      }
+      #expect(found.effectiveRows < Double(found.rows) && found.effectiveRows > 0.5 * 16_281)
+    }
+    #expect(compared >= 4, "compared \(compared)")
+  }
+
   /// What the conventions say of nothing, and of little.
   @Test func edgesAreSaid() {
     func group(_ name: String, _ tp: Int, _ fp: Int, _ fn: Int, _ tn: Int) -> OutcomeTable.Group {

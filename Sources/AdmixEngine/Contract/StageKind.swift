@@ -48,6 +48,12 @@ package protocol ConfiguredStage: Sendable {
   /// What this stage tells about single rows of what it learns from; nil where it does not learn.
   func privacyUse(of budget: PrivacyBudget) -> PrivacyUse?
 
+  /// Which columns an output may not carry; nil where it may carry all.
+  var columnPolicy: ColumnPolicy? { get }
+
+  /// Columns of outputs that the options declare, where there may be more.
+  var declaredSchemas: [String: Schema] { get }
+
   /// The schemas of dataset outputs as far as they are known before anything runs, by output name.
   ///
   /// - Parameter inputs: the known schemas by edge role; a role is absent where nothing is known.
@@ -84,6 +90,8 @@ extension ConfiguredStage {
   package var foreignCode: ForeignCode? { nil }
   package var rowRelations: [String: RowRelation] { [:] }
   package func privacyUse(of budget: PrivacyBudget) -> PrivacyUse? { nil }
+  package var columnPolicy: ColumnPolicy? { nil }
+  package var declaredSchemas: [String: Schema] { [:] }
   package func schemas(of inputs: [String: Schema], report: inout Diagnostics) -> [String: Schema] {
     [:]
   }

@@ -83,6 +83,7 @@ package struct Graph: Sendable {
     if !report.hasErrors, let budget = spec.privacyBudget {
       PrivacyLedger.check(stages, index, budget, report: &report)
     }
+    if !report.hasErrors { ColumnPolicyCheck.check(stages, index, report: &report) }
     try report.check()
     self.spec = spec
     self.stages = stages

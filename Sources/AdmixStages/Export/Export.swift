@@ -32,6 +32,13 @@ package struct Export: StageKind {
       .optional(
         "origin", .bool, default: false, "Keeps the columns that say where a row came from."),
       .optional(
+        "policy",
+        .object([
+          .required(
+            "deny", .listOrOne(.choice(ColumnRole.allCases.map(\.rawValue))),
+            "Roles whose columns may not be written, nor columns whose values come from them.")
+        ]), "What may not leave: refused before anything runs, with the way that it would take."),
+      .optional(
         "card", .bool, default: false,
         "Writes a dataset card in Markdown and Croissant JSON-LD beside the file."),
       .optional(
@@ -45,7 +52,9 @@ package struct Export: StageKind {
       .init(
         "describe", "For `card`: describes one partition.",
         ["from", "columns", "origin", "card"]),
-      .init("", "Card, statement and where the file goes.", ["to", "card", "attestation"]),
+      .init(
+        "", "Card, statement, policy and where the file goes.",
+        ["to", "card", "attestation", "policy"]),
     ],
     example: """
       export: {from: blend, after: [bias, quality], to: out/blend.parquet, card: true}
@@ -60,6 +69,13 @@ package struct Export: StageKind {
   let keepsOrigin: Bool
   let hasCard: Bool
   let hasAttestation: Bool
+
+  private let denied: Set<ColumnRole>
+  private let policySpan: SourceSpan
+
+  package var columnPolicy: ColumnPolicy? {
+    denied.isEmpty ? nil : ColumnPolicy(output: "file", denied: denied, span: policySpan)
+  }
 
   package var usesPipelineFacts: Bool { hasCard || hasAttestation }
   package var tellsParameters: Bool { hasAttestation }
@@ -122,6 +138,9 @@ package struct Export: StageKind {
     }
     from = options["from"].map { ($0.text ?? "", $0.span) } ?? ("", options.span)
     keepsOrigin = options["origin"]?.bool ?? false
+    let deny = options["policy"]?["deny"]
+    denied = Set((deny?.items ?? []).compactMap { $0.text.flatMap(ColumnRole.init) })
+    policySpan = deny?.span ?? options.span
     hasCard = options["card"]?.bool ?? false
     hasAttestation = options["attestation"]?.bool ?? false
   }
@@ -169,6 +188,16 @@ package struct Export: StageKind {
     }
     let manifest = try stage.artifacts.dataset(input)
     let schema = try chosen(manifest.schema)
+    // What was not known before the run is looked at now, as far as columns have their roles still.
+    for column in schema.columns {
+      guard let role = column.roles.first(where: denied.contains) else { continue }
+      throw TaskFailure(
+        .error(
+          "AX0793", at: policySpan,
+          "'\(stage.stageName)' would carry '\(column.name)', which the policy denies: role '\(role.rawValue)'",
+          hint: "leave the column out, or make it another with the step pseudonymise of a transform"
+        ))
+    }
     let parameters = WriteParameters(
       format: format, delimiter: writing.delimiter, header: writing.header,
       missing: writing.missing, columns: schema.names)

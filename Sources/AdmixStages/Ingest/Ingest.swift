@@ -90,6 +90,18 @@ package struct Ingest: StageKind {
     }
   }
 
+  package var declaredSchemas: [String: Schema] {
+    if declared.isEmpty { return [:] }
+    return [
+      "data": Schema(
+        declared.map { column in
+          var schema = ColumnSchema(column.name, column.type ?? .text)
+          schema.roles = column.roles
+          return schema
+        })
+    ]
+  }
+
   package func drive(_ stage: any StageContext) async throws -> StageOutputs {
     let files = Array(stage.sources.joined())
     var separated: [SourceFile] = []

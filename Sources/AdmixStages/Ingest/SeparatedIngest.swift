@@ -78,6 +78,11 @@ struct SeparatedIngest {
       plan.type = total[index].type == .empty ? .text : total[index].type
       return plan
     }
+    for index in plans.indices where plans[index].declared == .category {
+      guard total[index].distinct == nil, total[index].present > 0 else { continue }
+      throw TaskFailure(
+        tooManyValues(names[index], at: declared.first { $0.name == names[index] }?.span))
+    }
     let schemas = plans.indices.map { Self.schema(final[$0], total[$0]) }
     // Pieces that were read with another type than all of them together have.
     let again = summaries.indices.filter { piece in

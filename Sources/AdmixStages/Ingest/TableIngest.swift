@@ -140,16 +140,19 @@ struct TableIngest {
     }
     if schema.type == .category {
       guard let distinct else {
-        throw TaskFailure(
-          .error(
-            "AX0428", at: declared?.span,
-            "column '\(name)' has too many different values for a category",
-            hint: "declare it as text"))
+        throw TaskFailure(tooManyValues(name, at: declared?.span))
       }
       schema.categories = distinct
     }
     return schema
   }
+}
+
+/// A category keeps a list of all its values.
+func tooManyValues(_ column: String, at span: SourceSpan?) -> Diagnostic {
+  .error(
+    "AX0428", at: span, "column '\(column)' has too many different values for a category",
+    hint: "declare it as text")
 }
 
 struct TableParameters: Codable {

@@ -152,8 +152,8 @@ package enum OutcomeRate: String, CaseIterable, Sendable {
     case .selection, .accuracy, .error: "rows with a label and a decision"
     case .truePositive, .falseNegative: "rows with the good outcome"
     case .falsePositive, .trueNegative: "rows without the good outcome"
-    case .positivePredictive, .falseDiscovery: "rows that were selected"
-    case .negativePredictive, .falseOmission: "rows that were not selected"
+    case .positivePredictive, .falseDiscovery: "selected rows"
+    case .negativePredictive, .falseOmission: "rejected rows"
     }
   }
 
@@ -197,7 +197,8 @@ extension FairnessOptions {
       }
       let few = rate.counts(group).of
       if few < Self.minOutcomes {
-        return "group '\(group.name)' has \(few) \(rate.whole), fewer than \(Self.minOutcomes)"
+        let what = few == 1 ? rate.whole.replacing("rows", with: "row") : rate.whole
+        return "group '\(group.name)' has \(few) \(what), fewer than \(Self.minOutcomes)"
       }
     }
     return nil
