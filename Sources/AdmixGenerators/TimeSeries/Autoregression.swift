@@ -25,7 +25,9 @@ struct Autoregression: Hashable, Sendable, Codable {
   var reach: Int { lags.last ?? 0 }
 
   /// Up to how many values a state may have: columns times reach.
-  static let mostStates = 1000
+  ///
+  /// Stability and the first state cost their cube, about a hundred times.
+  static let mostStates = 600
 
   /// Whether everything holds that running it relies on.
   var isSound: Bool {

@@ -45,7 +45,7 @@ struct Bend: Hashable, Sendable, Codable {
 
   /// Beyond its ends it goes on as far as the value does.
   func callAsFunction(_ value: Double) -> Double {
-    guard let low = from.first, let high = from.last else { return value }
+    guard let low = from.first, let high = from.last, !value.isNaN else { return value }
     if value <= low { return to[0] - (low - value) }
     if value >= high { return to[to.count - 1] + (value - high) }
     let place = (value - low) / (high - low) * Double(from.count - 1)

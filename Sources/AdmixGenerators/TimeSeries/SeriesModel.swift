@@ -102,7 +102,7 @@ struct SeriesModel: Sendable, Codable {
       effects.isEmpty || effects.count == size * size && effects.allSatisfy(\.isFinite),
       attributes.allSatisfy({ isSound($0) }), !kinds.isEmpty, kinds.allSatisfy({ isSound($0) }),
       !starts.isEmpty, starts.count == lengths.count, starts.allSatisfy(\.isFinite),
-      lengths.allSatisfy({ (1...(1 << 40)).contains($0) }),
+      lengths.allSatisfy({ (1...(1 << 32)).contains($0) }),
       size == 0 ? residuals.isEmpty : residuals.count % size == 0,
       residuals.allSatisfy(\.isFinite)
     else { return false }

@@ -91,7 +91,7 @@ struct SeriesOptions: Sendable {
       "Whether values beyond the smallest and largest of the training rows may come; columns without a negative value get none."
     ),
     .optional(
-      "entities", .int(1...1_000_000_000),
+      "entities", .int(1...100_000_000),
       "How many series to make, as long as those learned from, in place of `rows`."),
   ]
 

@@ -12,6 +12,8 @@ struct SeriesDynamics: Sendable {
   /// By moving column: what makes its variance the observed one, where something relies on that.
   let gains: [Double]
   let residuals: [Double]
+  /// Columns that vary on their own.
+  let apart: [Int]
 
   init(_ model: SeriesModel) {
     process = model.process
@@ -30,6 +32,9 @@ struct SeriesDynamics: Sendable {
       !isScaled ? 1 : states[$0, $0] > 0 ? (model.variances[$0] / states[$0, $0]).squareRoot() : 0
     }
     residuals = model.residuals
+    apart = model.columns.indices.filter {
+      model.columns[$0].deviation > 0 && !model.moving.contains($0)
+    }
   }
 }
 
@@ -109,6 +114,12 @@ struct SeriesRun: Sendable {
     return new
   }
 
+  /// Goes on without the values of a step, where no later one rests on them.
+  mutating func skip(_ dynamics: SeriesDynamics) {
+    _ = next(dynamics)
+    step += 1
+  }
+
   /// The values of the next step, by column of the model, before they are kept to ranges.
   ///
   /// - Parameter places: in each season.
@@ -116,21 +127,13 @@ struct SeriesRun: Sendable {
     _ dynamics: SeriesDynamics, _ model: SeriesModel, _ places: [Int], bounded: Bool
   ) -> [Double] {
     let moved = next(dynamics)
-    var values = model.columns.enumerated().map { index, column in
-      var value = column.trend.value(step: step, places)
-      if column.deviation > 0 {
-        // Replaced for those that move.
-        value +=
-          column.deviation
-          * Self.normal(random, .apart, UInt64(step), model.moving.contains(index) ? -1 : index)
-      }
-      return value
+    var values = model.columns.map { $0.trend.value(step: step, places) }
+    for index in dynamics.apart {
+      values[index] +=
+        model.columns[index].deviation * Self.normal(random, .apart, UInt64(step), index)
     }
     for (k, index) in model.moving.enumerated() {
-      let column = model.columns[index]
-      values[index] =
-        column.trend.value(step: step, places)
-        + column.deviation * (own[k] + dynamics.gains[k] * moved[k])
+      values[index] += model.columns[index].deviation * (own[k] + dynamics.gains[k] * moved[k])
     }
     if model.isDifferenced { values = levels(after: values, model, bounded: bounded) }
     step += 1

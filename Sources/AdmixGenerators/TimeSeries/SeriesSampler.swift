@@ -60,10 +60,16 @@ struct SeriesSampler: RowSampler {
         current = (place.series, start(place.series, upTo: place.step, attempt: attempt))
       }
       guard var run = current?.run else { continue }
+      // Held once, so that its state changes in place.
+      current = nil
       var values: [Double] = []
       while run.step <= place.step {
         shelf.put(run, of: place.series, attempt: attempt)
-        values = made(&run)
+        if run.step < place.step, !model.isDifferenced {
+          run.skip(dynamics)
+        } else {
+          values = made(&run)
+        }
       }
       current = (place.series, run)
       append(values, row: row, place.series, run, to: &builders)

@@ -19,7 +19,7 @@ package struct VectorAutoregression: Generator {
     fields: SeriesOptions.fields,
     needsLearning: true, conditionsExactly: true,
     cost:
-      "One pass over the training data, whose learned columns are then held in memory; O(rows × (columns × lags)² + (columns × largest lag)³) to fit and O(columns² × lags) for each row. A row follows from those before it in its series: workers share series, and a single long one is made once from its start.",
+      "One pass over the training data, whose learned columns are then held in memory; O(rows × (columns × lags)² + (columns × largest lag)³) to fit and O(columns² × lags) for each row. A row follows from those before it in its series: workers share series, and of a single long one each goes over the steps before its rows, without making them.",
     limits:
       "Linear dependence: bursts and changes of regime are not kept. Columns of which much is one value, such as zeros, lose some of their dependence, and columns that add up to others do so with `values: normal` alone, before rounding. Times come out evenly spaced, without the gaps of the training data; missing values come at random, as often as they were. Without `entity` all rows are one series. `where` and `keep` are for attributes of entities alone. Not private: ranges, distributions, first and last times and the attributes of entities are kept as they were.",
     sources:
